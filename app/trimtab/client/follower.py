@@ -1,0 +1,276 @@
+"""A model that keeps itself up to date: it follows the registry, and swaps in each new state whole.
+
+::
+
+    index record committed ──► loader wakes ──► bytes fetched ──► checked, unpickled ──► swapped
+                                    │                                  │
+                                    └── Kafka away: tried again        └── refused: counted, the last good model stays
+
+Frozen models follow the alias ``champion``. Online models also follow the champion's state as it learns: the record
+``<model>/online``, as long as it continues the version that the alias names.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from trimtab.client.choice import Target, targets
+from trimtab.config import Config, ModelConfig, load_config
+from trimtab.errors import ConfigError, KafkaError, RegistryError
+from trimtab.events import canonical_features, served_name
+from trimtab.registry.fetch import ChunkReader
+from trimtab.registry.index import RegistryIndex
+from trimtab.registry.records import SnapshotRef, champion_key, online_key
+from trimtab.registry.snapshot import load
+from trimtab.training.lineage import model_input
+from trimtab.training.task import make_task
+
+__all__ = ["FollowerStats", "ModelFollower", "ServedModel", "ServedPrediction"]
+
+log = logging.getLogger("trimtab.client")
+
+_RETRY_S = 1.0
+_FETCH_S = 5.0
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model in service. ``record`` is the manifest or online record it came from; do not let ``model`` learn."""
+
+    name: str
+    version: int
+    learnt_offset: int | None
+    model: Any
+    record: Mapping[str, Any]
+    loaded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPrediction:
+    """What the served model says; all None while there is no model yet. Pass ``name`` on as ``served``."""
+
+    value: str | float | None
+    score: float | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerStats:
+    """``last_reload_ms`` is the time from the change (its record's wall clock) to the swap here."""
+
+    reloads: int
+    refused: int
+    last_reload_ms: float | None
+
+
+class ModelFollower:
+    """Serves the champion of one model and reloads it within milliseconds of a change.
+
+    Parameters
+    ----------
+    model
+        Its name in ``trimtab.yaml``.
+    config
+        The configuration or where it lies; None reads ``trimtab.yaml`` as the command line does.
+    on_reload
+        Called with each new :class:`ServedModel`, in the loading thread.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong or has no such model.
+
+    Examples
+    --------
+    A service starts it once and asks it for every event::
+
+        with ModelFollower("credit") as credit:
+            answer = credit.predict({"income": 48_000.0})
+            producer.prediction(..., prediction=answer.value, score=answer.score, served=answer.name)
+    """
+
+    def __init__(
+        self,
+        model: str,
+        config: Config | Path | str | None = None,
+        *,
+        on_reload: Callable[[ServedModel], None] | None = None,
+    ) -> None:
+        whole = config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+        self._config = _model_of(whole, model)
+        self._kafka = whole.kafka
+        self._model = model
+        self._task = make_task(self._config.task, classes=self._config.classes)
+        self._on_reload = on_reload
+        self._served: ServedModel | None = None
+        self._refused: deque[str] = deque(maxlen=_REMEMBERED)
+        self._stats = FollowerStats(0, 0, None)
+        self._index: RegistryIndex | None = None
+        self._reader: ChunkReader | None = None
+        self._changed = threading.Event()
+        self._looked = threading.Event()
+        self._loaded = threading.Condition()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, timeout_s: float = 10.0) -> Self:
+        """Read the registry and load the champion if there is one; then follow in the background.
+
+        Raises
+        ------
+        KafkaError
+            If the registry cannot be read within ``timeout_s`` seconds.
+        """
+        if self._thread is not None:
+            return self
+        deadline = time.monotonic() + timeout_s
+        index = RegistryIndex(self._kafka, f"trimtab-follower-{self._model}")
+        index.subscribe(self._on_record)
+        index.start(timeout_s)
+        self._index = index
+        self._reader = ChunkReader(self._kafka, f"trimtab-follower-{self._model}-chunks")
+        self._changed.set()
+        self._thread = threading.Thread(target=self._run, name=f"trimtab-follower-{self._model}", daemon=True)
+        self._thread.start()
+        self._looked.wait(max(0.0, deadline - time.monotonic()))
+        return self
+
+    def wait_for_model(self, timeout_s: float) -> bool:
+        """Wait until there is a model to serve; False when none came within ``timeout_s`` seconds."""
+        with self._loaded:
+            return self._loaded.wait_for(lambda: self._served is not None, timeout_s)
+
+    def close(self) -> None:
+        """Stop following; the last model goes on predicting."""
+        self._stop.set()
+        self._changed.set()
+        if self._index is not None:
+            self._index.close()
+        if self._thread is not None:
+            self._thread.join()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def served(self) -> ServedModel | None:
+        """The model in service; None before the first version."""
+        return self._served
+
+    @property
+    def stats(self) -> FollowerStats:
+        """Counts since the follower was made."""
+        return self._stats
+
+    def predict(self, features: Mapping[str, object]) -> ServedPrediction:
+        """Predict one event, with the features typed exactly as the trainer types them.
+
+        Raises
+        ------
+        EventError
+            If a feature has the wrong type or is not finite.
+        """
+        served = self._served
+        typed = canonical_features(features, self._config)
+        if served is None:
+            return ServedPrediction(None, None, None)
+        answer = self._task.predict(served.model, model_input(typed))
+        return ServedPrediction(answer.value, answer.score, served.name)
+
+    def _on_record(self, key: str, _record: dict[str, Any] | None) -> None:
+        if key in (champion_key(self._model), online_key(self._model)):
+            self._changed.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._changed.wait()
+            self._changed.clear()
+            if self._stop.is_set():
+                return
+            try:
+                self._look()
+            except KafkaError as error:
+                log.warning("%s: cannot load its new state yet (%s); trying again", self._model, error)
+                self._stop.wait(_RETRY_S)
+                self._changed.set()
+            except Exception:
+                log.exception("%s: the follower failed; the last good model stays in service", self._model)
+            finally:
+                self._looked.set()
+
+    def _look(self) -> None:
+        """Load the best state that the index names and that has not been refused."""
+        index = self._index
+        alias = None if index is None else index.champion(self._model)
+        if index is None or alias is None:
+            return
+        version = int(alias["version"])
+        online = index.online(self._model) if self._config.mode == "online" else None
+        serving = None if self._served is None else (self._served.version, self._served.learnt_offset)
+        for target in targets(version, index.manifest(self._model, version), online, serving):
+            if target.name in self._refused:
+                continue
+            try:
+                self._swap(target, self._load(target), alias)
+                return
+            except RegistryError as error:
+                self._refuse(target, error)
+
+    def _load(self, target: Target) -> Any:
+        """The model of a target; raises RegistryError when it is refused, KafkaError when Kafka is away."""
+        cap = self._config.gates.max_snapshot_bytes
+        if target.record is None:
+            raise RegistryError(f"{target.name}: its manifest is not in the registry; publish the version again")
+        ref = SnapshotRef.from_wire(target.record.get("snapshot") or {})
+        if ref.size_bytes > cap:
+            raise RegistryError(
+                f"{target.name}: {ref.size_bytes} bytes are more than the cap of {cap}; "
+                "raise models.<name>.gates.max_snapshot_bytes if the model should be this large"
+            )
+        assert self._reader is not None  # noqa: S101  start() made it before this thread
+        return load(self._reader.read(ref, _FETCH_S), max_bytes=cap, admit=self._config.admit)
+
+    def _swap(self, target: Target, model: Any, alias: Mapping[str, Any]) -> None:
+        now_ms = time.time_ns() / 1e6
+        name = served_name(self._model, target.version, target.learnt_offset)
+        record = target.record or {}
+        served = ServedModel(name, target.version, target.learnt_offset, model, record, int(now_ms))
+        changed_ms = record.get("published_ms") if target.learnt_offset is not None else alias.get("changed_ms")
+        latency_ms = now_ms - changed_ms if isinstance(changed_ms, int) else None
+        with self._loaded:
+            self._served = served
+            self._stats = FollowerStats(self._stats.reloads + 1, self._stats.refused, latency_ms)
+            self._loaded.notify_all()
+        if self._on_reload is None:
+            return
+        try:
+            self._on_reload(served)
+        except Exception:
+            log.exception("on_reload failed on %s", name)
+
+    def _refuse(self, target: Target, error: RegistryError) -> None:
+        self._refused.append(target.name)
+        self._stats = FollowerStats(self._stats.reloads, self._stats.refused + 1, self._stats.last_reload_ms)
+        keeps = "no model is served" if self._served is None else f"{self._served.name} stays in service"
+        log.error("%s@%s is refused: %s; %s", self._model, target.name, error, keeps)
+
+
+def _model_of(config: Config, model: str) -> ModelConfig:
+    found = config.models.get(model)
+    if found is None:
+        raise ConfigError(f"model {model!r} is not configured; configured: {', '.join(sorted(config.models))}")
+    return found

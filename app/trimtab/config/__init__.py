@@ -1,0 +1,50 @@
+"""One ``trimtab.yaml``: read once, validated strictly, frozen afterwards."""
+
+from trimtab.config.duration import format_ms, parse_ms
+from trimtab.config.hash import config_hash
+from trimtab.config.load import load_config, parse_config
+from trimtab.config.model import (
+    AlertSpec,
+    CategoricalFeature,
+    DriftSpec,
+    EventFields,
+    FactorySpec,
+    Feature,
+    Gates,
+    ModelConfig,
+    NumericFeature,
+    PerformanceTest,
+    ProbationSpec,
+    PublishSpec,
+    RaceSpec,
+    Triggers,
+    WindowSpec,
+)
+from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
+
+__all__ = [
+    "AlertSpec",
+    "CategoricalFeature",
+    "CollectorConfig",
+    "Config",
+    "DashboardConfig",
+    "DriftSpec",
+    "EventFields",
+    "FactorySpec",
+    "Feature",
+    "Gates",
+    "KafkaConfig",
+    "ModelConfig",
+    "NumericFeature",
+    "PerformanceTest",
+    "ProbationSpec",
+    "PublishSpec",
+    "RaceSpec",
+    "Triggers",
+    "WindowSpec",
+    "config_hash",
+    "format_ms",
+    "load_config",
+    "parse_config",
+    "parse_ms",
+]

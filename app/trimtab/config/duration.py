@@ -1,0 +1,54 @@
+"""Durations as people write them: ``250ms``, ``10s``, ``5m``, ``1h``, ``7d``, ``2w``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+__all__ = ["Milliseconds", "format_ms", "parse_ms"]
+
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d|w)")
+
+
+def parse_ms(text: object) -> int:
+    """Milliseconds of a duration such as ``7d``.
+
+    Raises
+    ------
+    ValueError
+        If the text has no unit that we know.
+
+    Examples
+    --------
+    >>> parse_ms("1.5h"), parse_ms("250ms")
+    (5400000, 250)
+    """
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    match = _PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"not a duration: {text!r}; write a number with ms, s, m, h, d or w, such as 7d")
+    return round(float(match[1]) * _UNIT_MS[match[2]])
+
+
+def format_ms(value: int) -> str:
+    """The shortest exact spelling of a duration in milliseconds.
+
+    Examples
+    --------
+    >>> format_ms(604_800_000), format_ms(90_000), format_ms(0)
+    ('1w', '90s', '0s')
+    """
+    if value == 0:
+        return "0s"
+    for unit in ("w", "d", "h", "m", "s"):
+        if value % _UNIT_MS[unit] == 0:
+            return f"{value // _UNIT_MS[unit]}{unit}"
+    return f"{value}ms"
+
+
+Milliseconds = Annotated[int, BeforeValidator(parse_ms)]
+"""A duration: milliseconds inside, ``7d`` in the file."""

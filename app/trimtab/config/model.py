@@ -1,0 +1,260 @@
+"""What one monitored model is: features, windows, tests, triggers, factory, race and gates."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from trimtab.config.duration import Milliseconds
+
+__all__ = [
+    "AlertSpec",
+    "CategoricalFeature",
+    "DriftSpec",
+    "EventFields",
+    "FactorySpec",
+    "Feature",
+    "Gates",
+    "ModelConfig",
+    "NumericFeature",
+    "PerformanceTest",
+    "ProbationSpec",
+    "PublishSpec",
+    "RaceSpec",
+    "Triggers",
+    "WindowSpec",
+]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NUMERIC_STATISTICS = ("psi", "js", "ks", "wasserstein")
+CATEGORICAL_STATISTICS = ("chi2", "linf")
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Base of every section: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NumericFeature(Strict):
+    """A number; ``min`` and ``max`` are its domain, in its own unit."""
+
+    type: Literal["numeric"] = "numeric"
+    min: float | None = None
+    max: float | None = None
+
+
+class CategoricalFeature(Strict):
+    """A string (integers and booleans are taken as their text); ``values`` are the known categories."""
+
+    type: Literal["categorical"] = "categorical"
+    values: tuple[str, ...] = Field(default=(), strict=False)
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return tuple(_category(v) for v in value)
+        return value
+
+
+Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="type")]
+
+
+def _category(value: object) -> str:
+    """The text that events give a category: booleans and whole numbers are spelt as integers."""
+    whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+    return str(int(value)) if whole else str(value)  # type: ignore[call-overload]  # both are numbers here
+
+
+class EventFields(Strict):
+    """Names of the fields in your events, where they differ from ours."""
+
+    id: str = "id"
+    time: str = "time"
+    features: str = "features"
+    prediction: str = "prediction"
+    score: str = "score"
+    label: str = "label"
+
+
+class WindowSpec(Strict):
+    """Event-time tumbling windows.
+
+    A window closes when the watermark (the smallest event time over the source partitions) has passed its end
+    by ``lateness``; a partition that is silent for ``idle_timeout`` (wall time) no longer holds it open.
+    """
+
+    size: Milliseconds = Field(default=3_600_000, gt=0)
+    lateness: Milliseconds = Field(default=0, ge=0)
+    idle_timeout: Milliseconds = Field(default=10_000, gt=0)
+    min_count: Positive = 100
+
+
+class DriftSpec(Strict):
+    """Thresholds of the drift statistics; an alarm needs the effect and a p-value at most ``alpha``."""
+
+    thresholds: dict[str, float] = Field(
+        default={"psi": 0.25, "js": 0.2, "ks": 0.2, "wasserstein": 0.5, "chi2": 0.3, "linf": 0.15}
+    )
+    alpha: float = Field(default=1e-6, gt=0, le=1)
+    agree: Positive = 2
+    missing_rate: Share = 0.05
+    ignore: tuple[str, ...] = Field(default=(), strict=False)
+
+    @field_validator("thresholds")
+    @classmethod
+    def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        known = (*NUMERIC_STATISTICS, *CATEGORICAL_STATISTICS)
+        for name in value:
+            if name not in known:
+                raise ValueError(f"unknown statistic {name!r}; the statistics are {', '.join(known)}")
+        return value
+
+
+class PerformanceTest(Strict):
+    """An alarm on a windowed performance metric: worse than the reference by ``max_drop``, or beyond a limit."""
+
+    metric: Literal["accuracy", "f1", "log_loss", "mae", "rmse"]
+    max_drop: float | None = Field(default=None, ge=0)
+    limit: float | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.max_drop is None) == (self.limit is None):
+            raise ValueError("give exactly one of max_drop and limit")
+        return self
+
+
+class AlertSpec(Strict):
+    """An alert fires after ``for_windows`` bad windows in a row and resolves after ``resolve_after`` good ones."""
+
+    for_windows: Positive = 1
+    resolve_after: Positive = 2
+
+
+class FactorySpec(Strict):
+    """How a new model is made: a class with arguments, a pipeline of them, or your own function.
+
+    ``class`` names ``package.module:Name``; an argument may itself be such a mapping.
+    """
+
+    cls: str | None = Field(default=None, alias="class")
+    args: dict[str, Any] = {}
+    pipeline: tuple[FactorySpec, ...] = Field(default=(), strict=False)
+    function: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum((self.cls is not None, bool(self.pipeline), self.function is not None)) != 1:
+            raise ValueError("give exactly one of class, pipeline and function")
+        for name in (self.cls, self.function):
+            if name is not None and not re.fullmatch(r"[\w.]+:[\w.]+", name):
+                raise ValueError(f"{name!r} must look like package.module:Name")
+        return self
+
+
+class Triggers(Strict):
+    """What starts a race. ``schedule`` and ``cooldown`` are event time."""
+
+    drift: bool = True
+    performance: bool = True
+    schedule: Milliseconds | None = None
+    cooldown: Milliseconds = 0
+
+
+class RaceSpec(Strict):
+    """Candidates and the rule by which one may win.
+
+    Each candidate is scored as it would be served, beside the champion, on the same fresh examples. The winner's
+    mean paired loss difference is above zero at level ``alpha`` (shared by the candidates) by an anytime-valid
+    test, on at least ``min_examples`` and at most ``max_examples``, by ``min_effect`` or more. ``reset`` learns
+    from the last ``reset_examples`` examples.
+    """
+
+    candidates: tuple[Literal["continue", "reset"], ...] = Field(default=("continue", "reset"), strict=False)
+    min_examples: Positive = 200
+    max_examples: Positive = 2_000
+    alpha: float = Field(default=0.01, gt=0, lt=1)
+    min_effect: float = Field(default=0.0, ge=0, lt=1)
+    reset_examples: Positive = 2_000
+
+
+class ProbationSpec(Strict):
+    """After a promotion the last ``keep`` champions are scored on in the shadow of the new one.
+
+    When one of them does better by the same test at level ``alpha`` after ``min_examples``, it is restored.
+    """
+
+    enabled: bool = True
+    keep: Positive = 4
+    min_examples: Positive = 96
+    alpha: float = Field(default=0.01, gt=0, lt=1)
+
+
+class Gates(Strict):
+    """What a winner must pass; ``approve`` waits for a command that names its actor."""
+
+    promotion: Literal["auto", "approve", "never"] = "auto"
+    max_snapshot_bytes: Positive = 200_000_000
+
+
+class PublishSpec(Strict):
+    """How often an online champion's state goes to the registry: whichever comes last of the two."""
+
+    every: Milliseconds = Field(default=20, ge=0)
+    every_examples: Positive = 1
+
+
+class ModelConfig(Strict):
+    """One monitored model."""
+
+    task: Literal["binary", "multiclass", "regression"]
+    mode: Literal["online", "frozen"] = "frozen"
+    features: dict[str, Feature] = Field(min_length=1)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
+    fields: EventFields = EventFields()
+    segments: tuple[str, ...] = Field(default=(), strict=False)
+    window: WindowSpec = WindowSpec()
+    label_horizon: Milliseconds = Field(default=30 * 86_400_000, gt=0)
+    drift: DriftSpec = DriftSpec()
+    performance: tuple[PerformanceTest, ...] = Field(default=(), strict=False)
+    alerts: AlertSpec = AlertSpec()
+    triggers: Triggers = Triggers()
+    factory: FactorySpec
+    first_version_after: Positive = 1_000
+    reference_examples: Positive = 5_000
+    race: RaceSpec = RaceSpec()
+    probation: ProbationSpec = ProbationSpec()
+    gates: Gates = Gates()
+    publish: PublishSpec = PublishSpec()
+    admit: tuple[str, ...] = Field(default=(), strict=False)
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the numeric features, in the file's order."""
+        return tuple(n for n, f in self.features.items() if isinstance(f, NumericFeature))
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of the categorical features, in the file's order."""
+        return tuple(n for n, f in self.features.items() if isinstance(f, CategoricalFeature))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in self.segments:
+            if not isinstance(self.features.get(name), CategoricalFeature):
+                raise ValueError(f"segments: {name!r} is not a categorical feature of this model")
+        for name in self.drift.ignore:
+            if name not in self.features:
+                raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
+        regression = {"mae", "rmse"}
+        for test in self.performance:
+            if (test.metric in regression) != (self.task == "regression"):
+                raise ValueError(f"performance: {test.metric} does not fit task {self.task}")
+        return self

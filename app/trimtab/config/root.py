@@ -1,0 +1,76 @@
+"""The whole configuration: Kafka, the roles, and the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+
+from trimtab.config.duration import Milliseconds
+from trimtab.config.model import NAME, ModelConfig, Strict
+
+__all__ = ["CollectorConfig", "Config", "DashboardConfig", "KafkaConfig"]
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class KafkaConfig(Strict):
+    """Where Kafka is. Without ``bootstrap_servers`` the embedded broker is used.
+
+    ``librdkafka`` settings are passed to every confluent-kafka client; their values are masked when shown, since
+    passwords are among them.
+    """
+
+    bootstrap_servers: str | None = None
+    topic_prefix: str = Field(default="trimtab.", pattern=r"^[A-Za-z0-9._-]*$")
+    partitions: Positive = 4
+    replication_factor: Positive = 1
+    librdkafka: dict[str, SecretStr] = Field(default={})
+
+    @field_validator("librdkafka", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {name: v if isinstance(v, SecretStr) else SecretStr(_text(name, v)) for name, v in value.items()}
+        return value
+
+
+class CollectorConfig(Strict):
+    """The collector flushes (commits) after ``flush_interval`` when busy and at once when quiet."""
+
+    flush_interval: Milliseconds = Field(default=10, gt=0)
+    batch_size: Positive = 5_000
+    max_event_bytes: Positive = 1_000_000
+
+
+class DashboardConfig(Strict):
+    """Where the dashboard listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8642, ge=0, lt=65_536)
+
+
+class Config(Strict):
+    """One ``trimtab.yaml``."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    data_dir: Path | None = Field(default=None, strict=False)
+    collector: CollectorConfig = CollectorConfig()
+    dashboard: DashboardConfig = DashboardConfig()
+    models: dict[str, ModelConfig] = Field(min_length=1)
+
+    @field_validator("models")
+    @classmethod
+    def _names(cls, value: dict[str, ModelConfig]) -> dict[str, ModelConfig]:
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"model name {name!r}: letters, digits, '.', '_' and '-' only, at most 100")
+        return value
+
+
+def _text(name: object, value: object) -> str:
+    """librdkafka's spelling of a YAML scalar."""
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"{name}: a text, a number or a boolean is expected")
+    return str(value).lower() if isinstance(value, bool) else str(value)

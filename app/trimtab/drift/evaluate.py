@@ -1,0 +1,136 @@
+"""From statistics to one verdict per feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trimtab.config import DriftSpec
+from trimtab.drift.registry import Kind, Measured, statistics
+from trimtab.profiles import SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
+
+__all__ = ["FeatureVerdict", "Status", "evaluate"]
+
+Profile = NumericProfile | CategoricalProfile
+Status = Literal["ok", "drift", "missing", "too_few", "no_reference"]
+MISSING_RATE = "missing_rate"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureVerdict:
+    """What is the matter with one feature in one window.
+
+    Parameters
+    ----------
+    status
+        ``no_reference``: nothing to compare with (none, an empty one, or one in another frame).
+        ``too_few``: fewer than the least count of events, or of usable values.
+        ``missing``: usable values are missing more often than they may. ``drift`` and ``ok``: the statistics.
+    measured
+        By name of the statistic; the missing rate is always among them when there was something to compare.
+    exceeded
+        Names of those beyond threshold and significant, sorted; also of a feature that drift ignores.
+    """
+
+    feature: str
+    status: Status
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    exceeded: tuple[str, ...] = ()
+
+
+def evaluate(
+    reference: Reference | None,
+    window: WindowProfile,
+    spec: DriftSpec,
+    min_count: int,
+    features: Iterable[str],
+) -> list[FeatureVerdict]:
+    """One verdict per feature, in the order given; then the score's when both sides have one.
+
+    A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most
+    ``spec.alpha``. A feature has drifted when ``spec.agree`` of them are, or all that are configured for
+    its kind when these are fewer. A missing rate that rose by more than ``spec.missing_rate`` comes before
+    drift, since the values that still arrive are no fair sample. A feature in ``spec.ignore`` is measured
+    and never has drifted.
+
+    Parameters
+    ----------
+    reference
+        None when the model has no reference yet.
+    window
+        Profiled in the reference's frames and categories.
+    min_count
+        Events, and usable values, under which nothing is said.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from trimtab.profiles import NumericProfile, Reference, WindowProfile
+    >>> ages = np.linspace(20.0, 60.0, 1000)
+    >>> reference = Reference.of("r1", {"age": ages}, {}, {})
+    >>> later = NumericProfile.of(ages + 15, reference.frame("age"))
+    >>> [verdict] = evaluate(reference, WindowProfile(1000, {"age": later}), DriftSpec(), 100, ["age"])
+    >>> verdict.status, verdict.exceeded
+    ('drift', ('js', 'ks', 'psi', 'wasserstein'))
+    """
+    wanted = list(features)
+    if reference is not None and SCORE not in wanted:
+        both = (reference.profile.numeric, window.numeric)
+        if all(SCORE in profiles for profiles in both):
+            wanted.append(SCORE)
+    return [_verdict(reference, window, spec, min_count, feature) for feature in wanted]
+
+
+def _verdict(
+    reference: Reference | None, window: WindowProfile, spec: DriftSpec, min_count: int, feature: str
+) -> FeatureVerdict:
+    before = None if reference is None else _find(reference.profile, feature)
+    if before is None or before.total == 0:
+        return FeatureVerdict(feature, "no_reference")
+    # A window whose events never name the feature has it missing from every one of them.
+    after = _find(window, feature) or _all_missing(before, window.count)
+    if not _comparable(before, after):
+        return FeatureVerdict(feature, "no_reference")
+    if after.total < min_count:
+        return FeatureVerdict(feature, "too_few")
+    kind: Kind = "numeric" if isinstance(before, NumericProfile) else "categorical"
+    configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]
+    measured = {s.name: s.function(before, after) for s in configured}
+    exceeded = {n for n, m in measured.items() if _exceeded(m, spec.thresholds.get(n), spec.alpha)}
+    enough = min(spec.agree, len(measured.keys() & spec.thresholds.keys()))
+    status: Status = "ok"
+    if after.missing_rate - before.missing_rate > spec.missing_rate:
+        status = "missing"
+        exceeded.add(MISSING_RATE)
+    elif before.count == 0:
+        status = "no_reference"
+    elif after.count < min_count:
+        status = "too_few"
+    elif 0 < enough <= len(exceeded) and feature not in spec.ignore:
+        status = "drift"
+    return FeatureVerdict(feature, status, measured, tuple(sorted(exceeded)))
+
+
+def _find(profile: WindowProfile, feature: str) -> Profile | None:
+    numeric = profile.numeric.get(feature)
+    return profile.categorical.get(feature) if numeric is None else numeric
+
+
+def _all_missing(like: Profile, events: int) -> Profile:
+    if isinstance(like, NumericProfile):
+        return NumericProfile(missing=events, frame=like.frame)
+    return CategoricalProfile(missing=events)
+
+
+def _comparable(before: Profile, after: Profile) -> bool:
+    if isinstance(before, NumericProfile) and isinstance(after, NumericProfile):
+        # A profile without values has no cells either, so its frame does not matter.
+        return before.frame == after.frame or 0 in (before.count, after.count)
+    return type(before) is type(after)
+
+
+def _exceeded(measured: Measured, threshold: float | None, alpha: float) -> bool:
+    if threshold is None or measured.value < threshold:
+        return False
+    return measured.p_value is None or measured.p_value <= alpha

@@ -1,0 +1,101 @@
+"""confluent-kafka clients with our settings, and the errors of librdkafka turned into ours."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from trimtab.config import KafkaConfig
+from trimtab.errors import KafkaError
+
+__all__ = ["admin", "connect", "consumer", "message_of", "producer"]
+
+log = logging.getLogger("trimtab.kafka")
+
+
+def _base(config: KafkaConfig, client_id: str) -> dict[str, Any]:
+    if config.bootstrap_servers is None:
+        raise KafkaError("no bootstrap servers: set TRIMTAB_KAFKA__BOOTSTRAP_SERVERS or start trimtab broker")
+    return {
+        "bootstrap.servers": config.bootstrap_servers,
+        "client.id": client_id,
+        "broker.address.family": "v4",
+        "reconnect.backoff.max.ms": 2_000,
+        # Connection losses are reported by the calls that fail; librdkafka's own lines would go to stderr twice.
+        "log_level": 2,
+        **{name: value.get_secret_value() for name, value in config.librdkafka.items()},
+    }
+
+
+def admin(config: KafkaConfig) -> AdminClient:
+    """An admin client."""
+    return AdminClient(_base(config, "trimtab-admin"))
+
+
+def connect(config: KafkaConfig, timeout_s: float = 10.0) -> None:
+    """Make sure that a broker answers.
+
+    Raises
+    ------
+    KafkaError
+        If none does within ``timeout_s`` seconds.
+    """
+    try:
+        admin(config).list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise KafkaError(
+            f"no Kafka broker answers at {config.bootstrap_servers} within {timeout_s:.0f} s; "
+            f"check kafka.bootstrap_servers and the network ({error.args[0].str()})"
+        ) from error
+
+
+def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
+    """A consumer that reads committed records and commits nothing by itself.
+
+    ``fetch.queue.backoff.ms`` defaults to 1,000 in librdkafka and stalls a fast consumer; the prefetch queue
+    defaults to 64 MB.
+    """
+    return Consumer(
+        _base(config, client_id)
+        | {
+            "group.id": client_id,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 100,
+            "fetch.error.backoff.ms": 100,
+            "queued.max.messages.kbytes": 16_384,
+            "partition.assignment.strategy": "range",
+        }
+        | _dotted(settings)
+    )
+
+
+def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
+    """An idempotent producer whose keys land where ``partition_of`` says."""
+    return Producer(
+        _base(config, client_id)
+        | {
+            "enable.idempotence": True,
+            "linger.ms": 1,
+            "compression.type": "lz4",
+            "partitioner": "consistent",
+            "message.max.bytes": 4_000_000,
+        }
+        | _dotted(settings)
+    )
+
+
+def message_of(error: KafkaException) -> str:
+    """The one line that librdkafka gives for an error."""
+    return str(error.args[0].str()) if error.args else str(error)
+
+
+def _dotted(settings: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments as librdkafka spells them: ``group_id`` is ``group.id``."""
+    return {name.replace("_", "."): value for name, value in settings.items()}

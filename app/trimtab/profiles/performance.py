@@ -1,0 +1,149 @@
+"""Mergeable sums from which every performance metric of a window follows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from trimtab.profiles.frame import LARGEST
+
+__all__ = ["PerformanceProfile"]
+
+_CLIP = 1e-15  # as scikit-learn did for float64: one certain and wrong score costs 34.5, not infinity
+_ROUNDING = 1e-6  # how far beyond [0, 1] a probability may be and still be a softmax's rounding
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceProfile:
+    """Sums over labelled predictions. Labels are text; 0, False and 0.0 were made ``"0"`` before.
+
+    Parameters
+    ----------
+    count
+        Labelled predictions in the sums.
+    confusion
+        How often each (label, prediction) occurred. Its size is not bounded here: it is that of the
+        model's classes squared.
+    log_loss_sum, log_loss_count
+        Over those with a score that is a probability (nats) and a label ``"0"`` or ``"1"``.
+    abs_error_sum, squared_error_sum
+        Of regression, in the label's unit and its square.
+    invalid
+        Regression pairs where label or prediction is no finite number; they are in no sum.
+    """
+
+    count: int = 0
+    confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    log_loss_sum: float = 0.0
+    log_loss_count: int = 0
+    abs_error_sum: float = 0.0
+    squared_error_sum: float = 0.0
+    invalid: int = 0
+
+    @classmethod
+    def of_classification(
+        cls, labels: Sequence[str], predictions: Sequence[str], scores: Sequence[float | None]
+    ) -> Self:
+        """Sums of a classifier's window.
+
+        Parameters
+        ----------
+        labels, predictions
+            Length ``n`` each.
+        scores
+            Length ``n``: the probability given to class ``"1"``, or None. Clipped to [1e-15, 1 - 1e-15]; a
+            score that is no probability (a margin, a NaN) is not in the log loss.
+
+        Raises
+        ------
+        ValueError
+            The lengths differ.
+
+        Examples
+        --------
+        >>> profile = PerformanceProfile.of_classification(["1", "0"], ["1", "1"], [0.5, None])
+        >>> profile.confusion, round(profile.log_loss_sum, 3), profile.log_loss_count
+        ({('0', '1'): 1, ('1', '1'): 1}, 0.693, 1)
+        """
+        confusion = Counter(zip(labels, predictions, strict=True))
+        losses = []
+        for label, score in zip(labels, scores, strict=True):
+            if score is not None and label in ("0", "1") and -_ROUNDING <= score <= 1 + _ROUNDING:
+                clipped = min(max(score, _CLIP), 1 - _CLIP)
+                losses.append(-math.log(clipped) if label == "1" else -math.log1p(-clipped))
+        return cls(len(labels), dict(sorted(confusion.items())), math.fsum(losses), len(losses))
+
+    @classmethod
+    def of_regression(cls, labels: npt.ArrayLike, predictions: npt.ArrayLike) -> Self:
+        """Sums of a regressor's window: shapes ``(n,)``, in the label's unit.
+
+        Raises
+        ------
+        ValueError
+            The shapes differ.
+
+        Examples
+        --------
+        >>> PerformanceProfile.of_regression([1.0, 2.0], [1.0, 5.0]).squared_error_sum
+        9.0
+        """
+        truth = np.asarray(labels, dtype=np.float64)
+        guess = np.asarray(predictions, dtype=np.float64)
+        if truth.shape != guess.shape:
+            raise ValueError(f"{truth.size} labels and {guess.size} predictions do not pair up")
+        usable = (np.abs(truth) <= LARGEST) & (np.abs(guess) <= LARGEST)
+        errors = np.abs(truth[usable] - guess[usable])
+        return cls(
+            count=errors.size,
+            abs_error_sum=float(errors.sum()),
+            squared_error_sum=float((errors * errors).sum()),
+            invalid=truth.size - errors.size,
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Sums of both windows together; counts exact, float sums commutative to the bit."""
+        confusion = Counter(self.confusion)
+        confusion.update(other.confusion)
+        return type(self)(
+            self.count + other.count,
+            dict(sorted(confusion.items())),
+            self.log_loss_sum + other.log_loss_sum,
+            self.log_loss_count + other.log_loss_count,
+            self.abs_error_sum + other.abs_error_sum,
+            self.squared_error_sum + other.squared_error_sum,
+            self.invalid + other.invalid,
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain types; ``confusion`` is a list of records, since JSON has no pair for a key."""
+        return {
+            "count": self.count,
+            "confusion": [
+                {"label": label, "prediction": prediction, "count": count}
+                for (label, prediction), count in sorted(self.confusion.items())
+            ],
+            "log_loss_sum": self.log_loss_sum,
+            "log_loss_count": self.log_loss_count,
+            "abs_error_sum": self.abs_error_sum,
+            "squared_error_sum": self.squared_error_sum,
+            "invalid": self.invalid,
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Self:
+        """Read what :meth:`to_wire` wrote; raises ``KeyError`` on an absent field."""
+        return cls(
+            int(wire["count"]),
+            {(str(c["label"]), str(c["prediction"])): int(c["count"]) for c in wire["confusion"]},
+            float(wire["log_loss_sum"]),
+            int(wire["log_loss_count"]),
+            float(wire["abs_error_sum"]),
+            float(wire["squared_error_sum"]),
+            int(wire["invalid"]),
+        )

@@ -1,0 +1,100 @@
+"""Profile of one model version and segment in one window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, TypeVar
+
+from trimtab.profiles.categorical import CategoricalProfile
+from trimtab.profiles.numeric import NumericProfile
+from trimtab.profiles.performance import PerformanceProfile
+
+__all__ = ["WindowProfile"]
+
+
+class _Mergeable(Protocol):
+    def merge(self, other: Self, /) -> Self: ...
+
+
+M = TypeVar("M", bound=_Mergeable)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowProfile:
+    """Everything that is known about a window.
+
+    Parameters
+    ----------
+    count
+        Events in the window.
+    numeric, categorical
+        Profile of each feature by name; ``__score__`` and ``__prediction__`` are features too.
+    performance
+        Sums over the labelled predictions; None when no labels came.
+
+    Examples
+    --------
+    >>> morning = WindowProfile(1, categorical={"colour": CategoricalProfile({"red": 1})})
+    >>> evening = WindowProfile(2, categorical={"colour": CategoricalProfile({"red": 2})})
+    >>> morning.merge(evening).categorical["colour"].counts
+    {'red': 3}
+    """
+
+    count: int = 0
+    numeric: Mapping[str, NumericProfile] = field(default_factory=dict)
+    categorical: Mapping[str, CategoricalProfile] = field(default_factory=dict)
+    performance: PerformanceProfile | None = None
+
+    @classmethod
+    def empty(cls) -> Self:
+        """The neutral element of :meth:`merge`."""
+        return cls()
+
+    def merge(self, other: Self) -> Self:
+        """Profile of both windows together; a feature that only one of them has is kept as it is.
+
+        Raises
+        ------
+        ValueError
+            A numeric feature was profiled in two different frames.
+        """
+        return type(self)(
+            self.count + other.count,
+            _union(self.numeric, other.numeric),
+            _union(self.categorical, other.categorical),
+            _either(self.performance, other.performance),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain types; features in the order of their names, so that equal profiles are equal bytes."""
+        return {
+            "count": self.count,
+            "numeric": {name: self.numeric[name].to_wire() for name in sorted(self.numeric)},
+            "categorical": {name: self.categorical[name].to_wire() for name in sorted(self.categorical)},
+            "performance": None if self.performance is None else self.performance.to_wire(),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Self:
+        """Read what :meth:`to_wire` wrote; raises ``ValueError`` or ``KeyError`` as the parts do."""
+        performance = wire["performance"]
+        return cls(
+            int(wire["count"]),
+            {name: NumericProfile.from_wire(part) for name, part in wire["numeric"].items()},
+            {name: CategoricalProfile.from_wire(part) for name, part in wire["categorical"].items()},
+            None if performance is None else PerformanceProfile.from_wire(performance),
+        )
+
+
+def _union(left: Mapping[str, M], right: Mapping[str, M]) -> dict[str, M]:
+    merged = dict(left)
+    for name, profile in right.items():
+        merged[name] = left[name].merge(profile) if name in left else profile
+    return merged
+
+
+def _either(left: M | None, right: M | None) -> M | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left.merge(right)

@@ -1,0 +1,248 @@
+"""A live view of the registry's index: every committed record of partition 0, kept up to date by a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from trimtab.config import KafkaConfig
+from trimtab.errors import KafkaError, RegistryError
+from trimtab.kafka.clients import consumer, message_of
+from trimtab.kafka.topics import Topics
+from trimtab.profiles import Reference
+from trimtab.registry.records import (
+    INDEX_PARTITION,
+    champion_key,
+    is_index_key,
+    online_key,
+    reference_key,
+    version_key,
+)
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+__all__ = ["Callback", "RegistryIndex"]
+
+log = logging.getLogger("trimtab.registry")
+
+Record = dict[str, Any]
+Callback = Callable[[str, Record | None], None]
+
+_POLL_S = 0.1
+_BATCH = 500
+
+
+class RegistryIndex:
+    """The registry's index as it is now; safe to use from any thread.
+
+    Parameters
+    ----------
+    config
+        Where the registry topic is.
+    client_id
+        Name shown in the brokers' logs. No consumer group is joined and nothing is committed.
+    """
+
+    def __init__(self, config: KafkaConfig, client_id: str) -> None:
+        self._config = config
+        self._client_id = client_id
+        self._topic: str = Topics(config.topic_prefix).registry
+        self._records: dict[str, Record] = {}
+        self._callbacks: list[Callback] = []
+        self._position = 0
+        self._moved = threading.Condition()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._consumer: Consumer | None = None
+
+    def start(self, timeout_s: float = 10.0) -> None:
+        """Read the index to its end, then follow it.
+
+        Raises
+        ------
+        KafkaError
+            If there is no broker or no such topic, or the end is not reached within ``timeout_s`` seconds.
+        """
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        deadline = time.monotonic() + timeout_s
+        self._consumer = consumer(self._config, self._client_id, enable_partition_eof=True)
+        try:
+            self._require_topic(timeout_s)
+            self._consumer.assign([TopicPartition(self._topic, INDEX_PARTITION, OFFSET_BEGINNING)])
+            self._thread = threading.Thread(target=self._run, name="trimtab-registry-index", daemon=True)
+            self._thread.start()
+            self.refresh(max(0.1, deadline - time.monotonic()))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop following; what was read stays readable."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def refresh(self, timeout_s: float = 5.0) -> None:
+        """Wait until everything is read that was committed before this call.
+
+        Raises
+        ------
+        KafkaError
+            If that takes longer than ``timeout_s`` seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        end = self._end(timeout_s)
+        with self._moved:
+            if not self._moved.wait_for(lambda: self._position >= end, max(0.0, deadline - time.monotonic())):
+                raise KafkaError(
+                    f"{self._topic}: the index is read up to {self._position} of {end} after {timeout_s:.0f} s; "
+                    "is Kafka slow, or a transaction of a dead trainer still open? try again"
+                )
+
+    def subscribe(self, callback: Callback) -> None:
+        """Call ``callback(key, record)`` for each record read from now on; None when the key was removed.
+
+        It runs in the reading thread, so it must be quick. Subscribe before :meth:`start` to be called for
+        everything that stands in the index.
+        """
+        self._callbacks.append(callback)
+
+    def champion(self, model: str) -> Record | None:
+        """The alias record of the champion; None before the first version."""
+        return self._get(champion_key(model))
+
+    def manifest(self, model: str, version: int) -> Record | None:
+        """The manifest of a version."""
+        return self._get(version_key(model, version))
+
+    def versions(self, model: str) -> list[Record]:
+        """All manifests of a model, the oldest version first."""
+        prefix = f"{model}/versions/"
+        with self._moved:
+            found = [record for key, record in self._records.items() if key.startswith(prefix)]
+        return sorted(found, key=lambda manifest: int(manifest["version"]))
+
+    def online(self, model: str) -> Record | None:
+        """The record of the latest online state."""
+        return self._get(online_key(model))
+
+    def reference(self, model: str, version: int) -> Reference | None:
+        """The reference made with a version; raises RegistryError if it is damaged."""
+        key = reference_key(model, version)
+        wire = self._get(key)
+        if wire is None:
+            return None
+        try:
+            return Reference.from_wire(wire)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryError(
+                f"{self._topic}: {key} is damaged ({type(error).__name__}: {error}); publish the version again"
+            ) from error
+
+    def _get(self, key: str) -> Record | None:
+        with self._moved:
+            return self._records.get(key)
+
+    def _require_topic(self, timeout_s: float) -> None:
+        """Raise KafkaError unless a broker answers and has the topic."""
+        from confluent_kafka import KafkaException
+
+        try:
+            topics = self._open().list_topics(self._topic, timeout=timeout_s).topics
+        except KafkaException as error:
+            raise KafkaError(
+                f"no Kafka broker answers at {self._config.bootstrap_servers} within {timeout_s:.0f} s; "
+                f"check kafka.bootstrap_servers and the network ({message_of(error)})"
+            ) from error
+        if not topics[self._topic].partitions:
+            raise KafkaError(f"topic {self._topic} does not exist; create it with: trimtab topics create")
+
+    def _end(self, timeout_s: float) -> int:
+        """Offset behind the last committed record."""
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            # A read-committed consumer is told the last stable offset.
+            partition = TopicPartition(self._topic, INDEX_PARTITION)
+            marks = self._open().get_watermark_offsets(partition, timeout=timeout_s)
+        except KafkaException as error:
+            raise KafkaError(f"{self._topic}: cannot ask for its end: {message_of(error)}; is Kafka up?") from error
+        if marks is None:
+            raise KafkaError(f"{self._topic}: no answer about its end within {timeout_s:.0f} s; is Kafka up?")
+        return int(marks[1])
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            raise KafkaError("the registry index is closed; call start() first")
+        return self._consumer
+
+    def _run(self) -> None:
+        source = self._open()
+        while not self._stop.is_set():
+            message = source.poll(_POLL_S)
+            if message is None:
+                continue
+            # consume() would wait for a full batch, so it only takes what is there already.
+            for one in (message, *source.consume(_BATCH, timeout=0)):
+                self._take(one)
+
+    def _take(self, message: Message) -> None:
+        from confluent_kafka import KafkaError as RawError
+
+        error = message.error()
+        if error is not None:
+            if error.code() == RawError._PARTITION_EOF:
+                self._move(message.offset())
+            else:
+                log.warning("registry index %s: %s", self._topic, error.str())
+            return
+        try:
+            change = _parse(message)
+        except ValueError as why:
+            log.error("%s: record at offset %d is damaged (%s); it is skipped", self._topic, message.offset(), why)
+            change = None
+        if change is not None:
+            self._apply(*change)
+        self._move(message.offset() + 1)
+
+    def _apply(self, key: str, record: Record | None) -> None:
+        with self._moved:
+            if record is None:
+                self._records.pop(key, None)
+            else:
+                self._records[key] = record
+        for callback in self._callbacks:
+            try:
+                callback(key, record)
+            except Exception:
+                log.exception("a subscriber to the registry index failed on %s", key)
+
+    def _move(self, position: int) -> None:
+        """Note that everything before ``position`` is read; markers of transactions leave gaps, so EOF counts."""
+        with self._moved:
+            self._position = max(self._position, position)
+            self._moved.notify_all()
+
+
+def _parse(message: Message) -> tuple[str, Record | None] | None:
+    """Key and record; None for what is no index record. Raises ValueError."""
+    key = (message.key() or b"").decode()
+    if not is_index_key(key):
+        return None
+    data = message.value()
+    if data is None:
+        return key, None
+    record = orjson.loads(data)
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    return key, record

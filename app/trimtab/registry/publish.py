@@ -1,0 +1,111 @@
+"""Writes to the registry inside a transaction of the caller: chunks first, then the records that point at them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from trimtab.config import KafkaConfig
+from trimtab.errors import KafkaError, RegistryError
+from trimtab.kafka.topics import Topics
+from trimtab.registry.records import (
+    INDEX_PARTITION,
+    ChunkRef,
+    SnapshotRef,
+    chunk_partition,
+    is_index_key,
+    split,
+)
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message, Producer
+
+__all__ = ["Publication"]
+
+
+class Publication:
+    """What one transaction writes to the registry.
+
+    The caller begins and commits or aborts the transaction. Readers take committed records only, so they see
+    the old state or the new one, whole. Write the alias last: readers act on it.
+
+    Parameters
+    ----------
+    config
+        Where the registry topic is.
+    producer
+        A transactional producer inside a transaction.
+    partitions
+        Partition count of the registry topic.
+    timeout_s
+        How long to wait for the chunks to be stored, in seconds.
+    """
+
+    def __init__(self, config: KafkaConfig, producer: Producer, partitions: int, timeout_s: float = 30.0) -> None:
+        self._topic: str = Topics(config.topic_prefix).registry
+        self._producer = producer
+        self._partitions = partitions
+        self._timeout_s = timeout_s
+
+    def snapshot(self, key_prefix: str, model: str, data: bytes) -> SnapshotRef:
+        """Produce the bytes in chunks, wait until they are stored, and return where they lie.
+
+        Parameters
+        ----------
+        key_prefix
+            ``chunks_key(model, version)`` or ``online_key(model)``.
+        model
+            The model's name: all its chunks lie in one partition.
+        data
+            A snapshot, not empty.
+
+        Raises
+        ------
+        KafkaError
+            If Kafka does not take a chunk; the transaction must then be aborted.
+        """
+        if not data:
+            raise RegistryError(f"{key_prefix}: the snapshot is empty; publish what snapshot.dump returns")
+        partition = chunk_partition(model, self._partitions)
+        pieces = list(split(data))
+        reports: dict[int, int] = {}
+        failures: list[str] = []
+        for number, piece in enumerate(pieces):
+            self._produce(f"{key_prefix}/{number}", piece, partition, _Report(number, reports, failures))
+        left = self._producer.flush(self._timeout_s)
+        if failures or len(reports) < len(pieces):
+            why = failures[0] if failures else f"{left} records not stored within {self._timeout_s:.0f} s"
+            raise KafkaError(f"{self._topic}: cannot publish {key_prefix}: {why}; abort, then publish again")
+        chunks = tuple(ChunkRef(partition, reports[number], len(piece)) for number, piece in enumerate(pieces))
+        return SnapshotRef(len(data), hashlib.sha256(data).hexdigest(), chunks)
+
+    def index(self, key: str, record: dict[str, Any] | None) -> None:
+        """Produce an index record; None removes the key."""
+        if not is_index_key(key):
+            raise RegistryError(f"{key!r} is no key of the registry's index; make it with trimtab.registry.records")
+        self._produce(key, None if record is None else orjson.dumps(record), INDEX_PARTITION, None)
+
+    def _produce(self, key: str, value: bytes | None, partition: int, report: _Report | None) -> None:
+        from confluent_kafka import KafkaException
+
+        try:
+            self._producer.produce(self._topic, value, key.encode(), partition, on_delivery=report)
+        except (KafkaException, BufferError) as error:
+            raise KafkaError(f"{self._topic}: cannot publish {key}: {error}; abort, then publish again") from error
+
+
+class _Report:
+    """Delivery report of one chunk."""
+
+    def __init__(self, number: int, offsets: dict[int, int], failures: list[str]) -> None:
+        self._number = number
+        self._offsets = offsets
+        self._failures = failures
+
+    def __call__(self, error: Any, message: Message) -> None:
+        if error is None:
+            self._offsets[self._number] = message.offset()
+        else:
+            self._failures.append(error.str())

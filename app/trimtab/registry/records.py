@@ -1,0 +1,183 @@
+"""What stands in the registry topic: its keys, its partitions, and the reference from an index record to its bytes.
+
+Partition 0 is the index: small JSON records under the keys below. The bytes of snapshots lie in chunks in the other
+partitions, so that a reader of the index never downloads a model that it does not want.
+
+====================================  ===================================
+key                                   value
+====================================  ===================================
+``<model>/versions/<v>``              manifest
+``<model>/references/<v>``            reference, ``Reference.to_wire``
+``<model>/aliases/champion``          alias
+``<model>/online``                    online state
+``<model>/chunks/<v>/<i>``            bytes, of a version
+``<model>/online/<i>``                bytes, of the online state
+====================================  ===================================
+
+Each version has chunk keys of its own; the online state's are written again and again, and compaction keeps the last.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from trimtab.errors import RegistryError
+
+__all__ = [
+    "CHUNK_BYTES",
+    "INDEX_PARTITION",
+    "ChunkRef",
+    "SnapshotRef",
+    "champion_key",
+    "chunk_partition",
+    "chunks_key",
+    "is_index_key",
+    "online_key",
+    "reference_key",
+    "split",
+    "version_key",
+]
+
+INDEX_PARTITION: Final = 0
+CHUNK_BYTES: Final = 900_000
+"""Largest chunk: below Kafka's default limit for a record of 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    """Where one chunk lies in the registry topic, and its size in bytes."""
+
+    partition: int
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRef:
+    """Where the bytes of a snapshot lie, in order, with their SHA-256 in hexadecimal.
+
+    Examples
+    --------
+    >>> ref = SnapshotRef(3, "ab", (ChunkRef(1, 7, 3),))
+    >>> SnapshotRef.from_wire(ref.to_wire()) == ref
+    True
+    """
+
+    size_bytes: int
+    sha256: str
+    chunks: tuple[ChunkRef, ...]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The field ``snapshot`` of a manifest or an online state."""
+        return {
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "chunks": [{"partition": c.partition, "offset": c.offset, "size_bytes": c.size_bytes} for c in self.chunks],
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_wire` wrote.
+
+        Raises
+        ------
+        RegistryError
+            If a field is missing or of another type, or the sizes do not add up.
+        """
+        try:
+            chunks = tuple(ChunkRef(*(_whole(c, name) for name in _CHUNK_FIELDS)) for c in wire["chunks"])
+            ref = cls(_whole(wire, "size_bytes"), wire["sha256"], chunks)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RegistryError(
+                f"registry: a snapshot reference is damaged ({type(error).__name__}: {error}); publish it again"
+            ) from error
+        if not isinstance(ref.sha256, str) or sum(c.size_bytes for c in chunks) != ref.size_bytes or not chunks:
+            raise RegistryError(
+                f"registry: a snapshot reference is damaged ({len(chunks)} chunks do not make "
+                f"{ref.size_bytes} bytes); publish it again"
+            )
+        return ref
+
+
+_CHUNK_FIELDS = ("partition", "offset", "size_bytes")
+
+
+def _whole(wire: Mapping[str, Any], name: str) -> int:
+    value = wire[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} must be a whole number from 0, not {value!r}")
+    return value
+
+
+def version_key(model: str, version: int) -> str:
+    """Index key of a version's manifest."""
+    return f"{model}/versions/{version}"
+
+
+def reference_key(model: str, version: int) -> str:
+    """Index key of the reference made with a version."""
+    return f"{model}/references/{version}"
+
+
+def champion_key(model: str) -> str:
+    """Index key of the alias ``champion``.
+
+    Examples
+    --------
+    >>> champion_key("credit")
+    'credit/aliases/champion'
+    """
+    return f"{model}/aliases/champion"
+
+
+def online_key(model: str) -> str:
+    """Index key of the online state; also the prefix of its chunks' keys."""
+    return f"{model}/online"
+
+
+def chunks_key(model: str, version: int) -> str:
+    """Prefix of the keys of a version's chunks."""
+    return f"{model}/chunks/{version}"
+
+
+def is_index_key(key: str) -> bool:
+    """Whether a key names an index record; in a topic of one partition chunks lie beside them.
+
+    Examples
+    --------
+    >>> is_index_key("credit/online"), is_index_key("credit/online/0"), is_index_key("credit/chunks/7/0")
+    (True, False, False)
+    """
+    parts = key.split("/")
+    kind = parts[1] if len(parts) > 1 else ""
+    if kind == "online":
+        return len(parts) == 2
+    return len(parts) == 3 and kind in ("versions", "references", "aliases")
+
+
+def chunk_partition(model: str, partitions: int) -> int:
+    """Partition of a model's chunks in a registry topic of ``partitions``.
+
+    Examples
+    --------
+    >>> chunk_partition("credit", 4), chunk_partition("credit", 1)
+    (3, 0)
+    """
+    if partitions == 1:
+        return INDEX_PARTITION
+    return 1 + zlib.crc32(model.encode()) % (partitions - 1)
+
+
+def split(data: bytes, size_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+    """The chunks of a snapshot; an empty one has none.
+
+    Examples
+    --------
+    >>> list(split(b"abcde", 2))
+    [b'ab', b'cd', b'e']
+    """
+    for start in range(0, len(data), size_bytes):
+        yield data[start : start + size_bytes]

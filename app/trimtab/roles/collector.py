@@ -1,0 +1,248 @@
+"""The collector: decodes each event once, joins and profiles it, and commits what came of it exactly once.
+
+A flush is one Kafka transaction, in numbered steps (docs/guarantees.md has the same steps and what a crash at
+each of them does)::
+
+    1 begin          the transaction
+    2 produce        profiles, examples and dead letters of everything read since the last flush
+    3 send offsets   of the inputs, under this member's group generation (fences a zombie)
+    4 commit         Kafka shows outputs and offsets together, or neither
+    5 store          pending ids and the same offsets go to RocksDB in one write batch
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError as RawError
+
+from trimtab.config import Config
+from trimtab.errors import KafkaError
+from trimtab.events import Decoder, EventError
+from trimtab.kafka.clients import connect, consumer, message_of, producer
+from trimtab.kafka.topics import Topics
+from trimtab.profiles import Reference
+from trimtab.registry import RegistryIndex
+from trimtab.roles.collected import Collected
+from trimtab.roles.collected_partition import CollectedPartition, catch_up
+from trimtab.roles.process import StopSignal, data_dir
+
+__all__ = ["Collector", "run"]
+
+log = logging.getLogger("trimtab.collector")
+
+BUSY_FLUSH_S = 0.5
+IDLE_WAIT_S = 0.05
+TRANSACTION_TIMEOUT_S = 30.0
+
+
+class Collector:
+    """One collector process.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    instance
+        Name of this process among the collectors; names its place in the group and its data folder.
+    """
+
+    def __init__(self, config: Config, instance: str) -> None:
+        self._config = config
+        self._instance = instance
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._decoder = Decoder(config.models, config.collector.max_event_bytes)
+        self._horizon_ms = max(model.label_horizon for model in config.models.values())
+        self._folder = data_dir(config) / f"collector-{instance}" / (config.kafka.topic_prefix.strip(".") or "default")
+        self._index = RegistryIndex(config.kafka, f"trimtab-collector-{instance}")
+        self._collected = Collected(config, self._reference)
+        self._partitions: dict[int, CollectedPartition] = {}
+        self._consumer: Consumer = consumer(
+            config.kafka,
+            f"trimtab-collector-{instance}",
+            group_id=f"{config.kafka.topic_prefix}collector",
+            group_instance_id=f"collector-{instance}",
+            session_timeout_ms=6_000,
+            enable_partition_eof=True,
+        )
+        self._producer = self._new_producer()
+        self._drained: set[tuple[str, int]] = set()
+        self._dirty = 0
+        self._last_flush = time.monotonic()
+
+    def run(self, stop: StopSignal) -> None:
+        """Collect until ``stop`` is set."""
+        self._index.start()
+        self._consumer.subscribe(
+            list(self._topics.inputs), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+        try:
+            while not stop.is_set():
+                self._turn()
+            self._flush()
+        finally:
+            self._close()
+
+    def _turn(self) -> None:
+        """Read what is there and flush when it is time: at once when quiet, in larger pieces when busy."""
+        size = self._config.collector.batch_size
+        first = self._consumer.poll(IDLE_WAIT_S if not self._dirty else 0.001)
+        messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
+        for message in messages:
+            self._take(message)
+        interval = BUSY_FLUSH_S if len(messages) >= size else self._config.collector.flush_interval / 1000
+        if time.monotonic() - self._last_flush >= interval:
+            self._expire()
+            self._flush()
+
+    def _take(self, message: Message) -> None:
+        topic, number = str(message.topic()), message.partition()
+        error = message.error()
+        if error is not None:
+            if error.code() == RawError._PARTITION_EOF:
+                self._drained.add((topic, number))
+                return
+            raise KafkaError(f"cannot read {topic}[{number}]: {error.str()}")
+        self._drained.discard((topic, number))
+        partition = self._partitions.get(number)
+        if partition is None:  # revoked while the message was on its way
+            return
+        self._dirty += 1
+        try:
+            for outcome in partition.handle(message):
+                self._collected.add(outcome)
+        except EventError as refused:
+            self._collected.refuse(
+                refused,
+                topic=topic,
+                partition=number,
+                offset=message.offset(),
+                timestamp_ms=message.timestamp()[1],
+                key=message.key(),
+                value=message.value() or b"",
+            )
+
+    def _expire(self) -> None:
+        for number, partition in self._partitions.items():
+            drained = all((topic, number) in self._drained for topic in self._topics.inputs[1:])
+            for outcome in partition.expire(drained):
+                self._collected.add(outcome)
+                self._dirty += 1
+
+    def _flush(self) -> None:
+        """One transaction: see the module's steps. On a failure everything since the last flush is read again."""
+        self._last_flush = time.monotonic()
+        if not self._dirty:
+            return
+        try:
+            self._producer.begin_transaction()
+            for topic, key, value, partition in self._collected.outputs(self._config.kafka.partitions):
+                self._produce(topic, key, value, partition)
+            offsets = [
+                TopicPartition(topic, number, offset)
+                for number, partition in self._partitions.items()
+                for topic, offset in partition.offsets.items()
+            ]
+            group = self._consumer.consumer_group_metadata()
+            self._producer.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
+            self._producer.commit_transaction(TRANSACTION_TIMEOUT_S)
+        except KafkaException as error:
+            log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
+            self._rewind()
+            return
+        for partition in self._partitions.values():
+            partition.commit()
+        self._dirty = 0
+
+    def _produce(self, topic: str, key: bytes, value: bytes, partition: int) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, key=key, value=value, partition=partition)
+                return
+            except BufferError:  # the queue is full: let deliveries make room
+                self._producer.poll(0.1)
+
+    def _rewind(self) -> None:
+        """Throw the producer away, forget what was gathered, and read again from the committed offsets."""
+        self._collected.clear()
+        self._dirty = 0
+        self._producer = self._new_producer()
+        for partition in self._partitions.values():
+            partition.rollback()
+        if self._partitions:
+            for position in self._committed(self._partitions):
+                self._consumer.seek(position)
+
+    def _new_producer(self) -> Producer:
+        made = producer(
+            self._config.kafka,
+            f"trimtab-collector-{self._instance}",
+            transactional_id=f"{self._config.kafka.topic_prefix}collector-{self._instance}",
+            transaction_timeout_ms=15_000,
+        )
+        try:
+            made.init_transactions(TRANSACTION_TIMEOUT_S)
+        except KafkaException as error:
+            raise KafkaError(f"cannot start transactions: {message_of(error)}") from error
+        return made
+
+    def _committed(self, numbers: dict[int, CollectedPartition]) -> list[TopicPartition]:
+        """Where to read on: the committed offset of every input partition, or its beginning."""
+        wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics.inputs]
+        found = self._consumer.committed(wanted, timeout=TRANSACTION_TIMEOUT_S)
+        # A negative offset means that nothing was committed; -2 is the beginning.
+        return [TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else -2) for p in found]
+
+    def _assigned(self, member: Consumer, positions: list[TopicPartition]) -> None:
+        for number in sorted({position.partition for position in positions}):
+            partition = CollectedPartition(
+                number, self._folder / f"p{number}", self._decoder, self._horizon_ms, self._topics
+            )
+            self._partitions[number] = partition
+            committed = {p.topic: p.offset for p in self._committed({number: partition}) if p.offset >= 0}
+            count = catch_up(partition, committed, self._reader)
+            log.info("partition %d assigned, %d events read again", number, count)
+        member.assign(self._committed(self._partitions))
+
+    def _revoked(self, member: Consumer, positions: list[TopicPartition]) -> None:
+        self._flush()
+        self._drop(positions)
+
+    def _lost(self, member: Consumer, positions: list[TopicPartition]) -> None:
+        """The group gave our partitions to others: nothing of ours may be committed any more."""
+        self._collected.clear()
+        self._dirty = 0
+        self._drop(positions)
+
+    def _drop(self, positions: list[TopicPartition]) -> None:
+        for number in {position.partition for position in positions}:
+            partition = self._partitions.pop(number, None)
+            if partition is not None:
+                partition.close()
+        self._drained.clear()
+
+    def _reader(self) -> Consumer:
+        return consumer(self._config.kafka, f"trimtab-collector-{self._instance}-again", enable_partition_eof=True)
+
+    def _reference(self, model: str, version: int) -> Reference | None:
+        found = self._index.reference(model, version)
+        if found is None and self._index.manifest(model, version) is None:
+            # A producer may serve a version a moment before we hear of it.
+            self._index.refresh()
+            found = self._index.reference(model, version)
+        return found
+
+    def _close(self) -> None:
+        self._consumer.close()
+        for partition in self._partitions.values():
+            partition.close()
+        self._index.close()
+
+
+def run(config: Config, instance: str) -> None:
+    """Run one collector until SIGTERM."""
+    connect(config.kafka)
+    with StopSignal() as stop:
+        Collector(config, instance).run(stop)

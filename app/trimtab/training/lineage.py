@@ -1,0 +1,69 @@
+"""A model that learns the examples log, and exactly which part of the log it has learnt since its parent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from trimtab.events import Example, FeatureValue
+
+__all__ = ["Batch", "LearntRange", "Lineage", "model_input"]
+
+
+class Batch(NamedTuple):
+    """One record of the examples log; ``sha256`` is that of its bytes."""
+
+    offset: int
+    sha256: str
+    examples: list[Example]
+
+
+@dataclass(slots=True)
+class LearntRange:
+    """Whole records from ``first`` to ``last``, inclusive, with the chained hash of their bytes.
+
+    Examples
+    --------
+    >>> learnt = LearntRange()
+    >>> learnt.extend(Batch(5, "ab", []))
+    >>> learnt.first, learnt.last
+    (5, 5)
+    """
+
+    first: int = -1
+    last: int = -1
+    count: int = 0
+    sha256: str = ""
+
+    def extend(self, batch: Batch) -> None:
+        """Add one record."""
+        if self.first < 0:
+            self.first = batch.offset
+        self.last = batch.offset
+        self.count += len(batch.examples)
+        self.sha256 = hashlib.sha256((self.sha256 + batch.sha256).encode()).hexdigest()
+
+    def copy(self) -> LearntRange:
+        """An independent copy."""
+        return LearntRange(self.first, self.last, self.count, self.sha256)
+
+
+@dataclass(slots=True, eq=False)
+class Lineage:
+    """A learning model; ``learnt`` is what it has learnt since version ``parent`` (or from nothing)."""
+
+    model: Any
+    parent: int | None = None
+    learnt: LearntRange = field(default_factory=LearntRange)
+
+
+def model_input(features: dict[str, FeatureValue]) -> dict[str, Any]:
+    """Features as River models take them: a missing one is absent.
+
+    Examples
+    --------
+    >>> model_input({"a": 1.0, "b": None})
+    {'a': 1.0}
+    """
+    return {name: value for name, value in features.items() if value is not None}

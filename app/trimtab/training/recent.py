@@ -1,0 +1,58 @@
+"""The last examples of a model: what a fresh candidate learns from, and what a reference is made of."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from trimtab.config import ModelConfig
+from trimtab.profiles import Reference
+from trimtab.training.lineage import Batch
+
+__all__ = ["Recent"]
+
+
+class Recent:
+    """Whole batches holding at least the last ``capacity`` examples, oldest first."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._batches: deque[Batch] = deque()
+        self.count = 0
+
+    @property
+    def first_offset(self) -> int | None:
+        """Offset of the oldest batch held, from which the log is read again after a restart."""
+        return self._batches[0].offset if self._batches else None
+
+    def add(self, batch: Batch) -> None:
+        """Add a batch and let go of those no longer needed."""
+        self._batches.append(batch)
+        self.count += len(batch.examples)
+        while self.count - len(self._batches[0].examples) >= self._capacity:
+            self.count -= len(self._batches.popleft().examples)
+
+    def last(self, examples: int) -> Iterator[Batch]:
+        """The newest whole batches that hold at least ``examples`` examples (or all), oldest first."""
+        held = start = 0
+        for start in range(len(self._batches) - 1, -1, -1):
+            held += len(self._batches[start].examples)
+            if held >= examples:
+                break
+        for index in range(start, len(self._batches)):
+            yield self._batches[index]
+
+    def reference(self, name: str, config: ModelConfig, metrics: dict[str, float]) -> Reference:
+        """A reference of the last ``reference_examples`` examples."""
+        examples = [e for batch in self.last(config.reference_examples) for e in batch.examples]
+        columns = {
+            feature: np.array([e.features.get(feature) for e in examples], dtype=np.float64)
+            for feature in config.numeric
+        }
+        categories: dict[str, list[Any]] = {
+            feature: [e.features.get(feature) for e in examples] for feature in config.categorical
+        }
+        return Reference.of(name, columns, categories, metrics)

@@ -1,0 +1,359 @@
+"""Everything the trainer decides about one model: a pure state machine over its examples log.
+
+Every example is first scored, then learnt, by each model that learns. Decisions fall at the end of a batch, so
+that a version always stands at a record of the log. The same log gives the same decisions, bit for bit; alerts
+and commands enter at an offset that the checkpoint remembers.
+
+::
+
+    no champion ──first_version_after examples──► champion 1
+    idle ──trigger──► racing ──winner──► champion n+1 ──worse than a predecessor──► champion k (rollback)
+      ▲                 │                    │
+      └──"no better"────┘                    └── cooldown, then idle
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from trimtab.config import ModelConfig
+from trimtab.events import Example
+from trimtab.performance import metrics as performance_metrics
+from trimtab.profiles import PerformanceProfile
+from trimtab.training.betting import BettingTest
+from trimtab.training.decisions import Decision, Note, Promotion, Rollback
+from trimtab.training.factory import build
+from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input
+from trimtab.training.race import Candidate, Race, Trigger
+from trimtab.training.recent import Recent
+from trimtab.training.task import Prediction, make_task
+
+__all__ = ["PastChampion", "Trainer", "TrainerState"]
+
+
+@dataclass(slots=True, eq=False)
+class PastChampion:
+    """A version that may serve again: its frozen model, and the lineage that learnt on when it was promoted."""
+
+    version: int
+    model: Any
+    lineage: Lineage
+    watch: BettingTest = field(default_factory=lambda: BettingTest(restart=True))
+
+
+@dataclass(slots=True, eq=False)
+class TrainerState:
+    """What a checkpoint holds. ``champions`` ends with the one that serves."""
+
+    lineage: Lineage
+    offset: int = -1
+    count: int = 0
+    next_version: int = 1
+    champions: list[PastChampion] = field(default_factory=list)
+    race: Race | None = None
+    pending: Trigger | None = None
+    waiting: tuple[Candidate, Race] | None = None
+    cooldown_until_ms: int | None = None
+    next_schedule_ms: int | None = None
+    event_time_ms: int = 0
+    first_performance: PerformanceProfile | None = None
+
+
+class Trainer:
+    """The state machine of one model.
+
+    Parameters
+    ----------
+    name, config
+        The model and its configuration.
+    state
+        From a checkpoint; None starts anew.
+    """
+
+    def __init__(self, name: str, config: ModelConfig, state: TrainerState | None = None) -> None:
+        self.name = name
+        self.config = config
+        self.state = state if state is not None else TrainerState(Lineage(build(config.factory)))
+        self.recent = Recent(max(config.reference_examples, config.race.reset_examples))
+        self._task = make_task(config.task, classes=config.classes)
+        self._online = config.mode == "online"
+
+    @property
+    def champion(self) -> PastChampion | None:
+        """The version that serves, or None before the first."""
+        return self.state.champions[-1] if self.state.champions else None
+
+    def on_batch(self, batch: Batch) -> list[Decision]:
+        """Score and learn one record of the examples log; a record already learnt changes nothing."""
+        state = self.state
+        if batch.offset <= state.offset:
+            return []
+        lineages = self._lineages()
+        for example in batch.examples:
+            x = model_input(example.features)
+            self._score(x, example)
+            for lineage in lineages:
+                self._task.learn(lineage.model, x, example.label)
+            state.event_time_ms = max(state.event_time_ms, example.time_ms)
+        for learnt in self._ranges(lineages):
+            learnt.extend(batch)
+        state.offset = batch.offset
+        state.count += len(batch.examples)
+        self.recent.add(batch)
+        return self._decide()
+
+    def on_trigger(self, trigger: Trigger) -> list[Decision]:
+        """An alert or a command asks for a race; it starts now, or once cooldown or the running race is over."""
+        reason = self._obstacle()
+        if reason is None:
+            return self._start_race(trigger)
+        self.state.pending = trigger
+        details = {"reason": reason, "then": "starts when that is over"}
+        return [Note("race_not_started", trigger.kind, trigger.incident, trigger.actor, details=details)]
+
+    def on_approve(self, actor: str) -> list[Decision]:
+        """A person approves the winner that waits."""
+        if self.state.waiting is None:
+            return [Note("refused", "command", actor=actor, details={"reason": "no winner waits for approval"})]
+        candidate, race = self.state.waiting
+        self.state.waiting = None
+        return [self._promote(candidate, race, actor)]
+
+    def on_rollback(self, actor: str) -> list[Decision]:
+        """A person restores the version before the champion."""
+        if len(self.state.champions) < 2:
+            return [Note("refused", "command", actor=actor, details={"reason": "no earlier version is kept"})]
+        return [self._roll_back(self.state.champions[-2], "command", actor, {})]
+
+    # Scoring
+
+    def _score(self, x: dict[str, Any], example: Example) -> None:
+        state, champion = self.state, self.champion
+        if champion is None:
+            self._score_first(x, example)
+            return
+        served = self._loss(self._model_of(champion), x, example)
+        if state.race is not None:
+            losses = [self._loss(candidate.scored, x, example) for candidate in state.race.candidates]
+            state.race.score(served, losses)
+        if self.config.probation.enabled:
+            for past in state.champions[:-1]:
+                past.watch.update(served - self._loss(self._model_of(past), x, example))
+
+    def _score_first(self, x: dict[str, Any], example: Example) -> None:
+        """Before the first version: its test-then-train performance becomes the first reference's.
+
+        Only the second half of the examples counts, when the model has learnt something.
+        """
+        if self.state.count * 2 < self.config.first_version_after:
+            return
+        prediction = self._task.predict(self.state.lineage.model, x)
+        profile = self._performance(prediction, example)
+        first = self.state.first_performance
+        self.state.first_performance = profile if first is None else first.merge(profile)
+
+    def _performance(self, prediction: Prediction, example: Example) -> PerformanceProfile:
+        if self.config.task == "regression":
+            return PerformanceProfile.of_regression([float(example.label)], [float(prediction.value)])
+        score = prediction.score if self.config.task == "binary" else None
+        return PerformanceProfile.of_classification([str(example.label)], [str(prediction.value)], [score])
+
+    def _loss(self, model: Any, x: dict[str, Any], example: Example) -> float:
+        return self._task.loss(self._task.predict(model, x), example.label)
+
+    def _model_of(self, champion: PastChampion) -> Any:
+        """What serves, or would serve, for a version: an online champion goes on learning."""
+        return champion.lineage.model if self._online else champion.model
+
+    def _lineages(self) -> list[Lineage]:
+        """Every model that learns, once."""
+        state = self.state
+        found = [state.lineage, *(champion.lineage for champion in state.champions)]
+        if state.race is not None:
+            found += [candidate.lineage for candidate in state.race.candidates]
+        if state.waiting is not None:
+            found.append(state.waiting[0].lineage)
+        return list({id(lineage): lineage for lineage in found}.values())
+
+    def _ranges(self, lineages: list[Lineage]) -> list[LearntRange]:
+        candidates = list(self.state.race.candidates) if self.state.race is not None else []
+        if self.state.waiting is not None:
+            candidates.append(self.state.waiting[0])
+        return [lineage.learnt for lineage in lineages] + [candidate.since for candidate in candidates]
+
+    # Deciding
+
+    def _decide(self) -> list[Decision]:
+        state = self.state
+        if self.champion is None:
+            return [self._first_version()] if state.count >= self.config.first_version_after else []
+        decisions = self._check_probation()
+        if not decisions and state.race is not None:
+            decisions = self._check_race(state.race)
+        if state.race is None:
+            decisions += self._check_pending()
+        return decisions
+
+    def _first_version(self) -> Promotion:
+        state = self.state
+        lineage = state.lineage
+        profile = state.first_performance
+        metrics = performance_metrics(profile, self.config.task) if profile is not None else {}
+        state.first_performance = None
+        candidate = Candidate("first", copy.deepcopy(lineage.model), None, lineage.learnt.copy(), lineage)
+        return self._install(candidate, Trigger("first"), metrics, None)
+
+    def _check_probation(self) -> list[Decision]:
+        spec = self.config.probation
+        for past in self.state.champions[:-1]:
+            watch = past.watch
+            if watch.count >= spec.min_examples and watch.wealth >= 1.0 / spec.alpha:
+                numbers: dict[str, float | str | None] = {
+                    "examples": float(watch.count),
+                    "mean_difference": watch.mean,
+                    "wealth": watch.wealth,
+                }
+                return [self._roll_back(past, "probation", "trainer", numbers)]
+        return []
+
+    def _check_race(self, race: Race) -> list[Decision]:
+        spec = self.config.race
+        winner = race.winner(spec)
+        if winner is not None:
+            self.state.race = None
+            return self._win(winner, race)
+        if race.count >= spec.max_examples:
+            self.state.race = None
+            best = max(race.candidates, key=lambda candidate: candidate.test.wealth)
+            details: dict[str, float | str | None] = {"verdict": "no better", "best": best.kind, **race.numbers(best)}
+            return [Note("race_ended", race.trigger.kind, race.trigger.incident, details=details)]
+        return []
+
+    def _win(self, winner: Candidate, race: Race) -> list[Decision]:
+        trigger, numbers = race.trigger, race.numbers(winner)
+        details: dict[str, float | str | None] = {"verdict": "winner", "candidate": winner.kind, **numbers}
+        ended = Note("race_ended", trigger.kind, trigger.incident, details=details)
+        promotion = self.config.gates.promotion
+        if promotion == "auto":
+            return [ended, self._promote(winner, race, trigger.actor)]
+        if promotion == "approve":
+            self.state.waiting = (winner, race)
+            return [ended, Note("waiting_for_approval", trigger.kind, trigger.incident, details=details)]
+        return [ended, Note("refused", trigger.kind, trigger.incident, details={"reason": "gates.promotion is never"})]
+
+    def _check_pending(self) -> list[Decision]:
+        """Start the race that waited, or the scheduled one."""
+        state, schedule = self.state, self.config.triggers.schedule
+        due = state.next_schedule_ms is not None and state.event_time_ms >= state.next_schedule_ms
+        if self._obstacle() is not None or (state.pending is None and not due):
+            return []
+        trigger = state.pending or Trigger("schedule")
+        if schedule is not None:
+            state.next_schedule_ms = state.event_time_ms + schedule
+        return self._start_race(trigger)
+
+    def _obstacle(self) -> str | None:
+        """Why no race may start now."""
+        state = self.state
+        if self.champion is None:
+            return "no version is served yet"
+        if state.race is not None:
+            return "a race is running"
+        if state.waiting is not None:
+            return "a winner waits for approval"
+        if state.cooldown_until_ms is not None and state.event_time_ms < state.cooldown_until_ms:
+            return "cooldown"
+        return None
+
+    # Acting
+
+    def _start_race(self, trigger: Trigger) -> list[Decision]:
+        state = self.state
+        state.pending = None
+        candidates = [self._candidate(kind) for kind in self.config.race.candidates]
+        found = [candidate for candidate in candidates if candidate is not None]
+        if not found:
+            details: dict[str, float | str | None] = {"reason": "no candidate differs from an online champion"}
+            return [Note("race_not_started", trigger.kind, trigger.incident, trigger.actor, details=details)]
+        state.race = Race(trigger, state.offset, found)
+        names = ", ".join(candidate.kind for candidate in found)
+        return [Note("race_started", trigger.kind, trigger.incident, trigger.actor, details={"candidates": names})]
+
+    def _candidate(self, kind: str) -> Candidate | None:
+        lineage = self.state.lineage
+        if kind == "continue":
+            if self._online:
+                return None  # the champion itself
+            return Candidate("continue", copy.deepcopy(lineage.model), lineage.parent, lineage.learnt.copy(), lineage)
+        fresh = Lineage(build(self.config.factory))
+        for batch in self.recent.last(self.config.race.reset_examples):
+            for example in batch.examples:
+                self._task.learn(fresh.model, model_input(example.features), example.label)
+            fresh.learnt.extend(batch)
+        scored = fresh.model if self._online else copy.deepcopy(fresh.model)
+        return Candidate("reset", scored, None, fresh.learnt.copy(), fresh)
+
+    def _promote(self, winner: Candidate, race: Race, actor: str) -> Promotion:
+        if self._online:
+            # It was scored as it learnt, so it is promoted as it stands now.
+            winner.learnt = winner.lineage.learnt.copy()
+            winner.scored = copy.deepcopy(winner.lineage.model)
+            winner.since = LearntRange()
+        metrics: dict[str, float] = {}
+        if self.config.task != "regression":
+            metrics["accuracy"] = 1.0 - winner.loss / max(race.count, 1)
+        trigger = Trigger(race.trigger.kind, race.trigger.incident, actor)
+        return self._install(winner, trigger, metrics, race.numbers(winner))
+
+    def _install(
+        self, candidate: Candidate, trigger: Trigger, metrics: dict[str, float], race: dict[str, float] | None
+    ) -> Promotion:
+        """Make a candidate the champion, and let its lineage learn on from there."""
+        state = self.state
+        version = state.next_version
+        state.next_version += 1
+        candidate.lineage.parent = version
+        candidate.lineage.learnt = candidate.since
+        state.lineage = candidate.lineage
+        keep = self.config.probation.keep
+        past = state.champions
+        # The first of those kept has proved itself longest; the others are the newest.
+        state.champions = past[:1] + past[1:][-(keep - 2) :] if keep > 2 else past[-max(keep - 1, 0) :]
+        state.champions.append(PastChampion(version, candidate.scored, candidate.lineage))
+        self._settle()
+        return Promotion(
+            version=version,
+            model=candidate.scored,
+            candidate=candidate.kind,
+            trigger=trigger.kind,
+            actor=trigger.actor,
+            incident=trigger.incident,
+            parent=candidate.parent,
+            learnt=candidate.learnt,
+            reference=self.recent.reference(f"{self.name}@{version}", self.config, metrics),
+            race=race,
+        )
+
+    def _roll_back(
+        self, past: PastChampion, trigger: str, actor: str, details: dict[str, float | str | None]
+    ) -> Rollback:
+        """Restore a version; every newer one is discarded, or the two would take turns for ever."""
+        state = self.state
+        replaced = state.champions[-1].version
+        state.champions = state.champions[: state.champions.index(past) + 1]
+        state.lineage = past.lineage
+        self._settle()
+        return Rollback(past.version, replaced, trigger, actor, details)
+
+    def _settle(self) -> None:
+        """After a change of champion: no race, watches anew, cooldown, next schedule."""
+        state, triggers = self.state, self.config.triggers
+        state.race = None
+        state.waiting = None
+        for champion in state.champions:
+            champion.watch = BettingTest(restart=True)
+        state.cooldown_until_ms = state.event_time_ms + triggers.cooldown
+        if triggers.schedule is not None:
+            state.next_schedule_ms = max(state.event_time_ms + triggers.schedule, state.cooldown_until_ms)

@@ -1,0 +1,18 @@
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import trimtab.drift
+
+MODULES = [f"trimtab.drift.{m.name}" for m in pkgutil.iter_modules(trimtab.drift.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_everything_promised_is_exported() -> None:
+    assert all(hasattr(trimtab.drift, name) for name in trimtab.drift.__all__)

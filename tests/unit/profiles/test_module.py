@@ -1,0 +1,18 @@
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import trimtab.profiles
+
+MODULES = [f"trimtab.profiles.{m.name}" for m in pkgutil.iter_modules(trimtab.profiles.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_everything_promised_is_exported() -> None:
+    assert all(hasattr(trimtab.profiles, name) for name in trimtab.profiles.__all__)
