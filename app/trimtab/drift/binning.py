@@ -9,6 +9,8 @@ from trimtab.profiles.cells import CountArray, FloatArray
 
 __all__ = ["binned", "by_category", "require_same_frame"]
 
+_LEAST_PER_BIN = 30  # reference values: with fewer the edges are so uncertain that p-values come out too small
+
 
 def require_same_frame(reference: NumericProfile, current: NumericProfile) -> None:
     """Cells of different frames say nothing about each other.
@@ -25,8 +27,9 @@ def require_same_frame(reference: NumericProfile, current: NumericProfile) -> No
 def binned(reference: NumericProfile, current: NumericProfile, bins: int) -> tuple[FloatArray, FloatArray]:
     """Counts of both profiles in bins of about equal reference mass.
 
-    A reference with more than ``bins`` occupied cells is cut at its ``bins``-quantiles; heavy cells swallow
-    several of them, so there may be fewer bins, and each holds some of the reference. A reference with
+    A reference with more than ``bins`` occupied cells is cut at its ``bins``-quantiles, or fewer when it
+    has not 30 values for each; heavy cells swallow several of them, so there may be fewer bins yet, and
+    each holds some of the reference. A reference with
     fewer (a constant, a flag, small integers) gets one bin per occupied cell and one for each gap below,
     between and above them, so that values it never had show. Bins that are empty on both sides are left
     out.
@@ -64,6 +67,7 @@ def _edges(reference: NumericProfile, bins: int) -> CountArray:
         around: CountArray = np.unique(np.concatenate((cells - 1, cells)))
         return around
     cumulative = np.cumsum(reference.counts)
+    bins = min(bins, max(2, reference.count // _LEAST_PER_BIN))
     ranks = reference.count * np.arange(1, bins) / bins
     inner = np.searchsorted(cumulative, ranks)
     edges: CountArray = np.unique(cells[inner[inner < cells.size - 1]])

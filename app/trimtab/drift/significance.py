@@ -42,7 +42,8 @@ def homogeneity(reference: FloatArray, current: FloatArray) -> float:
         both = kept
     freedom = both.shape[1] - 1
     if freedom == 0:
-        return 1.0
+        # Nothing is left to compare: the exact bound holds at any count.
+        return largest_difference(reference, current)[1]
     expected = np.outer(size, both.sum(axis=0)) / size.sum()
     chi2 = float(((both - expected) ** 2 / expected).sum())
     return float(special.chdtrc(freedom, chi2))

@@ -3,8 +3,8 @@
 Three kinds of names are admitted:
 
 - classes (``admitted_classes``);
-- a few functions without side effects, three of them static methods that River stores as default factories. Their
-  names hold a dot, which is looked up here as a whole and never followed attribute by attribute from the data;
+- a few functions without side effects, some of them static methods that River keeps in attributes. The dotted names
+  of those are compared as a whole; no other dotted name is ever followed;
 - four names that are never resolved to themselves but to a narrow stand-in (``stand_ins``), because the real
   ``getattr``, ``numpy.dtype`` and the two NumPy constructors can do more than a model needs.
 

@@ -4,7 +4,11 @@ Two models have the same digest exactly when their types, attributes and values 
 out in memory does not count: the order in which a dict or set was filled, interning, object identity, and whether
 two equal objects are one object. What counts, bit by bit: floats (0.0 and -0.0 differ, as do NaNs with different
 payloads), NumPy values with their dtype and shape, the order of lists, tuples and ``OrderedDict`` (the steps of a
-pipeline), and the types (``1``, ``1.0`` and ``True`` differ). The encoding itself is in ``encoding``.
+pipeline), and the types (``1``, ``1.0`` and ``True`` differ). The encoding itself is in ``encoding``; the one thing
+left out of the state is in ``parts``.
+
+River builds its pipelines' execution plan at the first use, and some transformers remember a feature at the first
+prediction: to compare two models, let both predict and learn the same events.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import numpy as np
 
 from trimtab.errors import RegistryError
 from trimtab.registry.encoding import ATOMS, Encoder
-from trimtab.registry.parts import Parts, attributes_only, reduced
+from trimtab.registry.parts import Parts, attributes, reduced
 
 __all__ = ["state_diff", "state_digest"]
 
@@ -96,9 +100,7 @@ class _Comparison:
         self._seen[pair] = (left, right)
         ours, theirs = _children(left, cls), _children(right, cls)
         if ours is None or theirs is None:
-            if Encoder().value(left) == Encoder().value(right):
-                return None
-            return f"{path}: {_short(left)} in the first, {_short(right)} in the second"
+            return _leaves(left, right, path)
         for (our_label, ours_value), (their_label, their_value) in zip(ours, theirs, strict=False):
             if our_label != their_label:
                 break
@@ -106,6 +108,14 @@ class _Comparison:
             if found:
                 return found
         return _unpaired(path, [label for label, _ in ours], [label for label, _ in theirs])
+
+
+def _leaves(left: Any, right: Any, path: str) -> str | None:
+    if Encoder().value(left) == Encoder().value(right):
+        return None
+    if type(left) is random.Random:
+        return f"{path}: another random state"
+    return f"{path}: {_short(left)} in the first, {_short(right)} in the second"
 
 
 def _unpaired(path: str, ours: list[str], theirs: list[str]) -> str | None:
@@ -126,8 +136,9 @@ def _children(value: Any, cls: type) -> Labelled | None:
         return None
     if cls in _CONTAINERS:
         return _CONTAINERS[cls](value)
-    if attributes_only(cls):
-        return _attributes(value.__dict__)
+    state = attributes(value, cls)
+    if state is not None:
+        return _attributes(state)
     parts = reduced(value, cls)
     if isinstance(parts, str):
         return None
@@ -176,7 +187,5 @@ _CONTAINERS: Final[dict[type, Callable[[Any], Labelled]]] = {
 
 
 def _short(value: Any) -> str:
-    if type(value) is random.Random:
-        return "one random state"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from trimtab.errors import RegistryError
-from trimtab.registry.parts import attributes_only, reduced
+from trimtab.registry.parts import attributes, reduced
 
 __all__ = ["ATOMS", "Encoder"]
 
@@ -105,8 +105,8 @@ class Encoder:
         body = _BODIES.get(cls)
         if body is not None:
             payload = body(self, value)
-        elif attributes_only(cls):
-            payload = b"o" + _global(cls) + self._mapping(value.__dict__)
+        elif (state := attributes(value, cls)) is not None:
+            payload = b"o" + _global(cls) + self._mapping(state)
         else:
             payload = self._other(value, cls)
         token = payload if len(payload) <= _SHORT_BYTES else b"#" + hashlib.sha256(payload).digest()

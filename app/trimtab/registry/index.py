@@ -35,6 +35,7 @@ Record = dict[str, Any]
 Callback = Callable[[str, Record | None], None]
 
 _POLL_S = 0.1
+_RETRY_S = 0.05
 _BATCH = 500
 
 
@@ -57,9 +58,13 @@ class RegistryIndex:
         self._callbacks: list[Callback] = []
         self._position = 0
         self._moved = threading.Condition()
+        self._reached_end = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._consumer: Consumer | None = None
+        # confluent-kafka 2.16 hangs when one thread asks a consumer for offsets while another polls it.
+        self._asker: Consumer | None = None
+        self._asking = threading.Lock()
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Read the index to its end, then follow it.
@@ -73,15 +78,28 @@ class RegistryIndex:
 
         deadline = time.monotonic() + timeout_s
         self._consumer = consumer(self._config, self._client_id, enable_partition_eof=True)
+        # A commit is acknowledged before its markers are written, so the end counts what is not yet marked.
+        self._asker = consumer(self._config, f"{self._client_id}-end", isolation_level="read_uncommitted")
         try:
             self._require_topic(timeout_s)
             self._consumer.assign([TopicPartition(self._topic, INDEX_PARTITION, OFFSET_BEGINNING)])
-            self._thread = threading.Thread(target=self._run, name="trimtab-registry-index", daemon=True)
+            self._thread = threading.Thread(
+                target=self._run, args=(self._consumer,), name="trimtab-registry-index", daemon=True
+            )
             self._thread.start()
-            self.refresh(max(0.1, deadline - time.monotonic()))
+            self._catch_up(max(0.1, deadline - time.monotonic()))
         except BaseException:
             self.close()
             raise
+
+    def _catch_up(self, timeout_s: float) -> None:
+        """Wait for the end; an open transaction of a dead trainer only delays the start."""
+        try:
+            self.refresh(timeout_s)
+        except KafkaError as error:
+            if not self._reached_end.is_set():
+                raise
+            log.warning("%s; going on with what is committed", error)
 
     def close(self) -> None:
         """Stop following; what was read stays readable."""
@@ -91,6 +109,10 @@ class RegistryIndex:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
+        with self._asking:
+            if self._asker is not None:
+                self._asker.close()
+                self._asker = None
 
     def refresh(self, timeout_s: float = 5.0) -> None:
         """Wait until everything is read that was committed before this call.
@@ -101,7 +123,7 @@ class RegistryIndex:
             If that takes longer than ``timeout_s`` seconds.
         """
         deadline = time.monotonic() + timeout_s
-        end = self._end(timeout_s)
+        end = self._end(deadline, timeout_s)
         with self._moved:
             if not self._moved.wait_for(lambda: self._position >= end, max(0.0, deadline - time.monotonic())):
                 raise KafkaError(
@@ -158,7 +180,8 @@ class RegistryIndex:
         from confluent_kafka import KafkaException
 
         try:
-            topics = self._open().list_topics(self._topic, timeout=timeout_s).topics
+            with self._asking:
+                topics = self._open().list_topics(self._topic, timeout=timeout_s).topics
         except KafkaException as error:
             raise KafkaError(
                 f"no Kafka broker answers at {self._config.bootstrap_servers} within {timeout_s:.0f} s; "
@@ -167,27 +190,30 @@ class RegistryIndex:
         if not topics[self._topic].partitions:
             raise KafkaError(f"topic {self._topic} does not exist; create it with: trimtab topics create")
 
-    def _end(self, timeout_s: float) -> int:
-        """Offset behind the last committed record."""
+    def _end(self, deadline: float, timeout_s: float) -> int:
+        """Offset behind the last record, that of an open transaction included."""
         from confluent_kafka import KafkaException, TopicPartition
 
-        try:
-            # A read-committed consumer is told the last stable offset.
-            partition = TopicPartition(self._topic, INDEX_PARTITION)
-            marks = self._open().get_watermark_offsets(partition, timeout=timeout_s)
-        except KafkaException as error:
-            raise KafkaError(f"{self._topic}: cannot ask for its end: {message_of(error)}; is Kafka up?") from error
-        if marks is None:
-            raise KafkaError(f"{self._topic}: no answer about its end within {timeout_s:.0f} s; is Kafka up?")
-        return int(marks[1])
+        partition = TopicPartition(self._topic, INDEX_PARTITION)
+        why = f"no answer within {timeout_s:.0f} s"
+        while (left_s := deadline - time.monotonic()) > 0:
+            try:
+                with self._asking:
+                    marks = self._open().get_watermark_offsets(partition, timeout=left_s)
+                if marks is not None:
+                    return int(marks[1])
+            except KafkaException as error:
+                # A new topic has no leader for a moment, and a moved one another.
+                why = message_of(error)
+                time.sleep(min(_RETRY_S, left_s))
+        raise KafkaError(f"{self._topic}: cannot ask for its end: {why}; is Kafka up?")
 
     def _open(self) -> Consumer:
-        if self._consumer is None:
+        if self._asker is None:
             raise KafkaError("the registry index is closed; call start() first")
-        return self._consumer
+        return self._asker
 
-    def _run(self) -> None:
-        source = self._open()
+    def _run(self, source: Consumer) -> None:
         while not self._stop.is_set():
             message = source.poll(_POLL_S)
             if message is None:
@@ -202,6 +228,7 @@ class RegistryIndex:
         error = message.error()
         if error is not None:
             if error.code() == RawError._PARTITION_EOF:
+                self._reached_end.set()
                 self._move(message.offset())
             else:
                 log.warning("registry index %s: %s", self._topic, error.str())

@@ -28,6 +28,7 @@ from typing import Any, Final, NoReturn
 
 from trimtab.errors import RegistryError
 from trimtab.registry.allowlist import ADMITTED, Name
+from trimtab.registry.parts import without_entropy
 from trimtab.registry.stand_ins import STAND_INS, NotAdmitted
 
 __all__ = ["FORMAT_VERSION", "MAGIC", "SnapshotRefused", "dump", "load"]
@@ -70,7 +71,7 @@ def dump(model: object, *, admit: Iterable[str] = ()) -> bytes:
     Mean: 0.
     """
     try:
-        payload = pickle.dumps(model, protocol=_PROTOCOL)
+        payload = _pickle(model)
     except RecursionError:
         raise SnapshotRefused(
             "model: its objects are nested too deep to be pickled; limit the depth of the model (max_depth)"
@@ -116,6 +117,14 @@ def load(data: bytes, *, max_bytes: int, sha256: str | None = None, admit: Itera
                 "the bytes are damaged or not the ones published: publish the version again"
             )
     return _unpickle(_payload(data), _entries(admit))
+
+
+def _pickle(model: object) -> bytes:
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=_PROTOCOL)
+    pickler.dispatch_table = without_entropy()
+    pickler.dump(model)
+    return buffer.getvalue()
 
 
 def _payload(data: bytes) -> memoryview:

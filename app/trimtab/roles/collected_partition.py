@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -130,10 +131,8 @@ def _replay(consumer: Consumer, partition: CollectedPartition, topic: str, end: 
             if message.offset() >= end:
                 return count
             count += 1
-            try:
+            with contextlib.suppress(EventError):  # it went to dead letters when it was read first
                 partition.handle(message)
-            except EventError:
-                pass  # it went to dead letters when it was read first
             if message.offset() + 1 >= end:
                 return count
     if start < end:

@@ -24,8 +24,8 @@ from trimtab.events import Decoder, EventError
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.topics import Topics
 from trimtab.profiles import Reference
-from trimtab.registry import RegistryIndex
-from trimtab.roles.collected import Collected
+from trimtab.registry.index import RegistryIndex
+from trimtab.roles.collected import Collected, Output
 from trimtab.roles.collected_partition import CollectedPartition, catch_up
 from trimtab.roles.process import StopSignal, data_dir
 
@@ -138,8 +138,8 @@ class Collector:
             return
         try:
             self._producer.begin_transaction()
-            for topic, key, value, partition in self._collected.outputs(self._config.kafka.partitions):
-                self._produce(topic, key, value, partition)
+            for output in self._collected.outputs(self._config.kafka.partitions):
+                self._produce(output)
             offsets = [
                 TopicPartition(topic, number, offset)
                 for number, partition in self._partitions.items()
@@ -156,10 +156,10 @@ class Collector:
             partition.commit()
         self._dirty = 0
 
-    def _produce(self, topic: str, key: bytes, value: bytes, partition: int) -> None:
+    def _produce(self, output: Output) -> None:
         while True:
             try:
-                self._producer.produce(topic, key=key, value=value, partition=partition)
+                self._producer.produce(output.topic, output.value, output.key, output.partition)
                 return
             except BufferError:  # the queue is full: let deliveries make room
                 self._producer.poll(0.1)

@@ -161,7 +161,7 @@ class _Heartbeat:
     def _run(self) -> None:
         while not self._done.wait(0.5):
             if time.monotonic() - self._last > self.limit_s:
-                log.error("the event loop did not answer for %.0f s; the process exits and is started again", self.limit_s)
+                log.error("no answer from the event loop for %.0f s; the process exits and starts again", self.limit_s)
                 os._exit(EXIT_HUNG)
 
 

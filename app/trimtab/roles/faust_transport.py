@@ -25,10 +25,10 @@ from trimtab.roles.in_flight import InFlight
 
 __all__ = ["CommittedConsumer", "CommittedTransport"]
 
-FETCH_WAIT_MS = 50
+FETCH_WAIT_MS = 20
 """How long a fetch without records waits at the broker: at most this is added to a record's latency."""
 
-_RANGE_BYTES = 4_194_304
+_FETCH_BYTES = 4_194_304
 
 
 class CommittedThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -48,7 +48,7 @@ class CommittedThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             auto_offset_reset="earliest",
             max_poll_records=conf.broker_max_poll_records,
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
-            max_partition_fetch_bytes=_RANGE_BYTES,
+            max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
@@ -132,7 +132,8 @@ class CommittedConsumer(driver.Consumer):  # type: ignore[misc]
 
     def behind(self) -> Mapping[TP, int]:
         """Position of every assigned partition that has committed records which were not taken yet."""
-        return self._thread.behind()
+        found: Mapping[TP, int] = self._thread.behind()
+        return found
 
 
 class CommittedTransport(driver.Transport):  # type: ignore[misc]

@@ -18,11 +18,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from trimtab.config import Config
-from trimtab.errors import TrimtabError
-from trimtab.roles.folders import logs_dir
+from trimtab.errors import KafkaError, TrimtabError
+from trimtab.roles.process import data_dir
+
+if TYPE_CHECKING:
+    from trimtab.kafka.embedded import EmbeddedBroker, Progress
 
 __all__ = ["ROLES", "Backoff", "Supervisor", "die_with_parent"]
 
@@ -93,6 +96,8 @@ class Supervisor:
         Processes by role; one of each when not given.
     on_restart
         Called as ``on_restart(name, exit_code, last_log_line)`` from the supervising thread.
+    progress
+        Told about the start of the embedded broker: what is done, how much, out of how many.
     """
 
     def __init__(
@@ -102,12 +107,14 @@ class Supervisor:
         counts: Mapping[str, int] | None = None,
         *,
         on_restart: Callable[[str, int, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.config = config
         self._config_path = config_path
-        self._counts = {role: 1 for role in ROLES} | dict(counts or {})
+        self._counts = dict.fromkeys(ROLES, 1) | dict(counts or {})
         self._on_restart = on_restart
-        self._broker: Any = None
+        self._progress = progress
+        self._broker: EmbeddedBroker | None = None
         self._processes: list[_Process] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -124,18 +131,21 @@ class Supervisor:
         self.stop()
 
     def start(self) -> Config:
-        """Start everything; returns the configuration with the bootstrap servers filled in.
+        """Start everything, once; returns the configuration with the bootstrap servers filled in.
 
         Raises
         ------
         TrimtabError
             If no broker can be reached or started, or the topics cannot be made.
         """
+        if self._thread is not None:
+            return self.config
         try:
             if self.config.kafka.bootstrap_servers is None:
                 self._start_broker()
             self._create_topics()
-            folder = logs_dir(self.config)
+            folder = data_dir(self.config) / "logs"
+            folder.mkdir(parents=True, exist_ok=True)
             self._processes = [
                 _Process(role, k, folder / f"{role}-{k}.log")
                 for role, count in self._counts.items()
@@ -229,11 +239,13 @@ class Supervisor:
     # --- Kafka --------------------------------------------------------------------------------------------
 
     def _start_broker(self) -> None:
-        from trimtab.kafka.embedded import EmbeddedBroker
+        from trimtab.kafka.embedded import EmbeddedBroker, default_data_dir
 
-        self._broker = EmbeddedBroker()
-        servers = self._broker.start()
-        self.config = with_bootstrap(self.config, servers)
+        folder = default_data_dir() if self.config.data_dir is None else self.config.data_dir / "broker"
+        broker = EmbeddedBroker(folder)
+        # A broker that somebody else started goes on when we stop.
+        self._broker = broker if broker.status() is None else None
+        self.config = with_bootstrap(self.config, broker.start(self._progress).bootstrap_servers)
 
     def _stop_broker(self) -> None:
         if self._broker is not None:
@@ -243,7 +255,6 @@ class Supervisor:
     def _create_topics(self) -> None:
         from trimtab.kafka.clients import admin, connect
         from trimtab.kafka.topics import check_topics, create_topics
-        from trimtab.errors import KafkaError
 
         connect(self.config.kafka)
         client = admin(self.config.kafka)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka import KafkaError as RawError
+from confluent_kafka import KafkaException, Message, Producer
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
@@ -60,13 +60,10 @@ class TransactionalOutput:
         """Begin a transaction (local, does not block)."""
         self._checked(self.producer.begin_transaction)
 
-    def produce(self, topic: str, key: str, value: bytes | None, partition: int) -> None:
-        """Add a record."""
-        self._checked(
-            lambda: self.producer.produce(
-                topic, value, key.encode(), partition=partition, on_delivery=self._delivered
-            )
-        )
+    def produce(self, topic: str, key: str, value: bytes | None, partition: int | None = None) -> None:
+        """Add a record; without ``partition`` its key decides."""
+        where = {} if partition is None else {"partition": partition}
+        self._checked(lambda: self.producer.produce(topic, value, key.encode(), on_delivery=self._delivered, **where))
 
     async def commit(self) -> None:
         """Make the records visible, all or none."""

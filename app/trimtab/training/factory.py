@@ -78,8 +78,8 @@ def default_seed(model: Any, seed: int) -> Any:
 def source_hash(spec: FactorySpec) -> str:
     """Return the SHA-256 of the code that makes the model.
 
-    River, and any other installed package, counts by its version; code of yours by the bytes of its source file.
-    What your file imports is not followed: keep the git commit beside this hash.
+    River counts by its version, all other code by the bytes of its source file. What that file imports is not
+    followed: keep the git commit beside this hash.
 
     Raises
     ------

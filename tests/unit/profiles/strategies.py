@@ -11,7 +11,7 @@ from trimtab.profiles.cells import FloatArray
 
 FRAME = Frame(3.0, 7.0)
 
-briefly = settings(max_examples=30, deadline=None)
+briefly = settings(max_examples=20, deadline=None)
 
 moderate = st.floats(-1e6, 1e6, allow_subnormal=False)
 anything = st.one_of(moderate, st.just(0.0), st.just(-0.0), st.just(np.nan), st.just(np.inf), st.just(-1e300))

@@ -32,7 +32,8 @@ from trimtab.kafka.embedded.state import BrokerState, read_state, write_state
 from trimtab.kafka.embedded.storage import (
     check_space,
     check_version,
-    format_if_new,
+    format_folder,
+    is_formatted,
     prepare_folder,
     write_settings,
 )
@@ -143,8 +144,10 @@ class EmbeddedBroker:
             port, controller_port = choose_ports(self.data_dir, self.port, remembered)
             state = BrokerState(KAFKA_VERSION, port, controller_port)
             write_settings(self.data_dir, port, controller_port)
-            report("formatting the data folder", 0, 1)
-            format_if_new(self.data_dir, java, jars)
+            if not is_formatted(self.data_dir):
+                report("formatting the data folder", 0, 1)
+                format_folder(self.data_dir, java, jars)
+                report("formatting the data folder", 1, 1)
             report("starting Kafka", 0, 1)
             offset = log_size(self.log_file)
             try:

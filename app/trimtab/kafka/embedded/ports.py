@@ -51,7 +51,7 @@ def choose_ports(data_dir: Path, asked: int | None, remembered: tuple[int, int] 
             f"port {asked} on {HOST} is taken by another program; stop that one, or give another port or none"
         )
     port, controller = remembered or (None, None)
-    port = asked or _free(data_dir, port, avoid=None)
+    port = asked or _free(data_dir, port, avoid=controller)
     return port, _free(data_dir, controller, avoid=port)
 
 

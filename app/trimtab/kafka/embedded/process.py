@@ -40,7 +40,9 @@ def _linux_identity(pid: int) -> str | None:
         return None
     # The second field is the command in brackets and may hold anything; count from its end.
     state, *others = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else f"{boot}:{others[18]}"
+    # A zombie that still counts other threads has not closed its files and ports yet: it is not gone.
+    ended = state in "ZX" and int(others[16]) <= 1
+    return None if ended else f"{boot}:{others[18]}"
 
 
 def spawn(command: Sequence[str | Path], *, cwd: Path, output: Path, env: Mapping[str, str]) -> int:

@@ -42,6 +42,10 @@ _SETTINGS = {
     "group.coordinator.append.linger.ms": "0",
     # A reader of committed records waits for the transaction of a dead producer: look for those often.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+    # After a crash the controller, restarted with the broker, first waits until the dead one's session is over:
+    # 13 s to start with the default of 9 s.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "background.threads": "2",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from trimtab.kafka.embedded.errors import (
 from trimtab.kafka.embedded.java import java_command, java_environment
 from trimtab.kafka.embedded.settings import LOG4J2_XML, TOPIC_DATA, server_properties
 
-__all__ = ["check_space", "check_version", "format_if_new", "prepare_folder", "write_settings"]
+__all__ = ["check_space", "check_version", "format_folder", "is_formatted", "prepare_folder", "write_settings"]
 
 _NEEDED_BYTES = 200_000_000
 _FORMAT_TIMEOUT_S = 60.0
@@ -35,11 +36,10 @@ def prepare_folder(data_dir: Path) -> None:
     DataFolderError
         If either fails.
     """
-    probe = data_dir / ".probe"
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"x")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=data_dir) as probe:
+            probe.write(b"x")
     except OSError as error:
         raise folder_error(data_dir, error) from error
 
@@ -111,8 +111,13 @@ def write_settings(data_dir: Path, port: int, controller_port: int) -> None:
         raise folder_error(data_dir, error) from error
 
 
-def format_if_new(data_dir: Path, java: Path, jars: Sequence[Path]) -> None:
-    """Give a new folder its cluster id and first metadata; leave a formatted one alone.
+def is_formatted(data_dir: Path) -> bool:
+    """Whether Kafka has formatted the folder: its last act of formatting is to write this file."""
+    return (data_dir / TOPIC_DATA / _META).exists()
+
+
+def format_folder(data_dir: Path, java: Path, jars: Sequence[Path]) -> None:
+    """Give a new folder its cluster id and first metadata.
 
     Raises
     ------
@@ -121,8 +126,6 @@ def format_if_new(data_dir: Path, java: Path, jars: Sequence[Path]) -> None:
     DataFolderError
         If Kafka refuses the folder.
     """
-    if (data_dir / TOPIC_DATA / _META).exists():
-        return
     command = java_command(
         java, jars, "kafka.tools.StorageTool", "format", "--ignore-formatted",
         "--cluster-id", _cluster_id(), "--config", "server.properties",

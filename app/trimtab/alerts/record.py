@@ -1,0 +1,119 @@
+"""The alert record (``schemas/alert.avsc``): a change of state with everything it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trimtab.alerts.lifecycle import Change
+from trimtab.alerts.summary import summary_of
+
+__all__ = ["Evidence", "alert_record", "fingerprint_of", "incident_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one window says of one alert.
+
+    Parameters
+    ----------
+    statistics, p_values, thresholds
+        By name of the statistic; ``thresholds`` are those in force.
+    exceeded
+        Names of the statistics that made the window bad, if it is.
+    count
+        Events in the window.
+    start_ms, end_ms
+        The window, event time.
+    last_produced_ms
+        Kafka timestamp of its last event, wall time.
+    offsets
+        Source partition to first and last offset, inclusive.
+    """
+
+    statistics: Mapping[str, float]
+    p_values: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    count: int
+    start_ms: int
+    end_ms: int
+    last_produced_ms: int
+    reference: str | None
+    offsets: Mapping[int, tuple[int, int]]
+    exceeded: tuple[str, ...] = field(default=())
+
+    def to_wire(self) -> dict[str, Any]:
+        """The schema's ``Evidence``."""
+        return {
+            "statistics": dict(self.statistics),
+            "p_values": dict(self.p_values),
+            "thresholds": dict(self.thresholds),
+            "count": self.count,
+            "start_ms": self.start_ms,
+            "end_ms": self.end_ms,
+            "reference": self.reference,
+            "offsets": [
+                {"partition": partition, "first": first, "last": last}
+                for partition, (first, last) in sorted(self.offsets.items())
+            ],
+        }
+
+
+def fingerprint_of(model: str, kind: str, feature: str | None, segment: str) -> str:
+    """Identity of an alert: the same for every window and every version.
+
+    Examples
+    --------
+    >>> len(fingerprint_of("credit", "drift", "age", ""))
+    16
+    """
+    return hashlib.sha256(f"{model}|{kind}|{feature or ''}|{segment}".encode()).hexdigest()[:16]
+
+
+def incident_of(fingerprint: str, started_ms: int) -> str:
+    """Id of one incident, from firing to resolve."""
+    return f"{fingerprint}-{started_ms}"
+
+
+def alert_record(
+    change: Change,
+    *,
+    model: str,
+    version: int,
+    kind: str,
+    feature: str | None,
+    segment: str,
+    started_ms: int,
+    raised_ms: int,
+    evidence: Evidence,
+) -> dict[str, Any]:
+    """The record to publish; ``raised_ms`` is wall time, ``started_ms`` event time."""
+    fingerprint = fingerprint_of(model, kind, feature, segment)
+    return {
+        "fingerprint": fingerprint,
+        "incident": incident_of(fingerprint, started_ms),
+        "state": change,
+        "model": model,
+        "version": version,
+        "kind": kind,
+        "feature": feature,
+        "segment": segment,
+        "event_time_ms": evidence.end_ms,
+        "started_ms": started_ms,
+        "last_produced_ms": evidence.last_produced_ms,
+        "raised_ms": raised_ms,
+        "summary": summary_of(
+            change,
+            served=f"{model}@{version}",
+            kind=kind,
+            feature=feature,
+            segment=segment,
+            statistics=evidence.statistics,
+            thresholds=evidence.thresholds,
+            exceeded=evidence.exceeded,
+            count=evidence.count,
+        ),
+        "evidence": evidence.to_wire(),
+    }

@@ -1,0 +1,57 @@
+"""One English sentence about an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["summary_of"]
+
+
+def summary_of(
+    change: str,
+    *,
+    served: str,
+    kind: str,
+    feature: str | None,
+    segment: str,
+    statistics: Mapping[str, float],
+    thresholds: Mapping[str, float],
+    exceeded: Sequence[str],
+    count: int,
+) -> str:
+    """The sentence; ``served`` names model and version.
+
+    Examples
+    --------
+    >>> summary_of(
+    ...     "firing", served="credit@7", kind="drift", feature="age", segment="",
+    ...     statistics={"psi": 0.31}, thresholds={"psi": 0.25}, exceeded=["psi"], count=5000,
+    ... )
+    'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
+    """
+    where = f"{served} (where {segment})" if segment else served
+    if kind == "performance":
+        value, limit = statistics.get(str(feature)), thresholds.get(str(feature))
+        measured = f": {_number(value)} (limit {_number(limit)})"
+        verb = "is worse than it may be" if change == "firing" else "is within its limit again"
+        return f"The {feature} of {where} {verb}{measured} over {count:,} labelled predictions."
+    what = f"Feature {feature} of {where}"
+    if change == "resolved":
+        state = "is missing no more often than in its reference" if kind == "missing" else "is like its reference again"
+        return f"{what} {state} over {count:,} events."
+    if kind == "missing":
+        rate, limit = statistics.get("missing_rate"), thresholds.get("missing_rate")
+        return (
+            f"{what} is missing more often: its missing rate moved by {_number(rate)} "
+            f"(threshold {_number(limit)}) over {count:,} events."
+        )
+    measured = ", ".join(
+        f"{name} {_number(statistics[name])} (threshold {_number(thresholds[name])})"
+        for name in exceeded
+        if name in statistics and name in thresholds
+    )
+    return f"{what} has drifted: {measured} over {count:,} events."
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"

@@ -1,0 +1,73 @@
+"""What several commands share: the configuration option, and a configuration that knows its brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from trimtab.config import Config
+
+__all__ = ["AsJson", "ConfigPath", "load", "load_connected", "start_bar"]
+
+ConfigPath = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration [default: $TRIMTAB_CONFIG, else trimtab.yaml].")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def load(path: Path | None) -> Config:
+    """The configuration of a file; raises ConfigError."""
+    from trimtab.config import load_config
+
+    return load_config(path)
+
+
+def load_connected(path: Path | None) -> Config:
+    """The configuration with bootstrap servers: its own, or those of the embedded broker that runs.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong.
+    KafkaError
+        If no brokers are configured and no embedded one runs.
+    """
+    from trimtab.errors import KafkaError
+    from trimtab.kafka.embedded import EmbeddedBroker, default_data_dir
+    from trimtab.roles.supervisor import with_bootstrap
+
+    config = load(path)
+    if config.kafka.bootstrap_servers is not None:
+        return config
+    folders = [default_data_dir()] if config.data_dir is None else [config.data_dir / "broker", default_data_dir()]
+    for folder in folders:
+        info = EmbeddedBroker(folder).status()
+        if info is not None:
+            return with_bootstrap(config, info.bootstrap_servers)
+    raise KafkaError(
+        "no Kafka is configured and no embedded broker runs; start one with: trimtab broker start, "
+        "or set kafka.bootstrap_servers"
+    )
+
+
+@contextmanager
+def start_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show the steps of the embedded broker's start on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report

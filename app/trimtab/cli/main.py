@@ -1,0 +1,89 @@
+"""The command line: every command in one list, and every error as one line on stderr with an exit code.
+
+What a command needs is imported when it runs, so that ``trimtab --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import typer
+
+from trimtab.cli import checking, initial, orders, showing
+from trimtab.errors import ConfigError, TrimtabError
+
+__all__ = ["main", "make_app", "run"]
+
+INTERRUPTED = 130
+_DISK = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EACCES: "permission denied; change its rights or name another folder",
+    errno.EPERM: "permission denied; change its rights or name another folder",
+    errno.EROFS: "the file system is read-only; name another folder",
+}
+
+
+def make_app(first: str = "") -> typer.Typer:
+    """All commands; ``first`` is the word that the command line begins with."""
+    app = typer.Typer(
+        name="trimtab",
+        help="Keeps deployed models on course: drift, alerts, retraining and a model registry, on Kafka alone.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    initial.register(app, first)
+    for module in (checking, orders, showing):
+        module.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code. Never raises, and prints no traceback."""
+    try:
+        code = make_app(arguments[0] if arguments else "")(args=arguments, prog_name="trimtab", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        return _ended(error)
+    return code if isinstance(code, int) else 0
+
+
+def _ended(error: BaseException) -> int:
+    """The exit code of an error, after its one line."""
+    match error:
+        case typer.Exit():
+            return int(error.exit_code)
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+        case KeyboardInterrupt() | typer.Abort():
+            return INTERRUPTED
+        case TrimtabError():
+            return _say(str(error), error.exit_code)
+        case BrokenPipeError():
+            # The reader (such as head) has gone; the interpreter must not try to flush again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+        case OSError():
+            return _say(_os_line(error), 1)
+    if isinstance(error, typer.BadParameter.__mro__[2]):  # click's root, which typer does not export
+        return _say(error.format_message() or "", ConfigError.exit_code)
+    return _say(f"{type(error).__name__}: {error} (a fault of trimtab; please report it)", 1)
+
+
+def _os_line(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return where + _DISK.get(error.errno or 0, error.strerror or str(error))
+
+
+def _say(message: str, code: int) -> int:
+    print(f"trimtab: error: {' '.join(message.split())}", file=sys.stderr)
+    return code

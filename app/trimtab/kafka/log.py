@@ -1,0 +1,52 @@
+"""Reading one stretch of a partition again, by exact offsets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import KafkaError as RawError
+from confluent_kafka import Message, TopicPartition
+
+from trimtab.config import KafkaConfig
+from trimtab.errors import KafkaError
+from trimtab.kafka.clients import consumer
+
+__all__ = ["read_range"]
+
+
+def read_range(
+    config: KafkaConfig, topic: str, partition: int, first: int, last: int, stall_s: float = 30.0
+) -> Iterator[Message]:
+    """Committed records from offset ``first`` to ``last``, both inclusive; offsets may have gaps.
+
+    Raises
+    ------
+    KafkaError
+        If the log no longer begins at or before ``first``, or gives nothing for ``stall_s`` seconds.
+    """
+    if last < first:
+        return
+    reader = consumer(config, "trimtab-log", enable_partition_eof=True, auto_offset_reset="error")
+    deadline = time.monotonic() + stall_s
+    try:
+        low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=stall_s)
+        if low > first:
+            raise KafkaError(f"{topic}[{partition}] begins at offset {low}; {first} to {low - 1} are gone")
+        reader.assign([TopicPartition(topic, partition, first)])
+        while time.monotonic() < deadline:
+            for message in reader.consume(500, timeout=0.1):
+                error = message.error()
+                if error is not None:
+                    if error.code() == RawError._PARTITION_EOF:
+                        return
+                    raise KafkaError(f"cannot read {topic}[{partition}] from {first}: {error.str()}")
+                deadline = time.monotonic() + stall_s
+                if message.offset() > last:
+                    return
+                yield message
+                if message.offset() == last:
+                    return
+    finally:
+        reader.close()
+    raise KafkaError(f"{topic}[{partition}] gave nothing for {stall_s:.0f} s between {first} and {last}")

@@ -1,0 +1,241 @@
+"""The models of one partition of a trainer: restored from their checkpoints, committed in transactions.
+
+A commit is one transaction: the registry records of the decisions, their audit entries, and a checkpoint that
+stands at the offset learnt so far. Records are acknowledged after it. After a crash Kafka gives the records since
+the last checkpoint again, and they are learnt again by the models as the checkpoint has them: each example
+teaches each model exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from trimtab.config import Config
+from trimtab.errors import TrainingError
+from trimtab.events import Example, decode
+from trimtab.kafka.log import read_range
+from trimtab.kafka.tables import read_table
+from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry import SnapshotRef
+from trimtab.registry.fetch import ChunkReader
+from trimtab.registry.publish import Publication
+from trimtab.registry.snapshot import dump, load
+from trimtab.roles.trainer_records import audit_of, publish_online, publish_promotion, publish_rollback
+from trimtab.roles.transactions import TransactionalOutput
+from trimtab.training import Batch, Decision, Promotion, Rollback, Trainer
+from trimtab.training.checkpoint import decode_state, encode_state
+
+__all__ = ["TrainedModel", "TrainedPartition", "read_batch"]
+
+log = logging.getLogger("trimtab.trainer")
+
+CHECKPOINT_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class TrainedModel:
+    """One model, and what is not yet durable about it."""
+
+    trainer: Trainer
+    alerts_offset: int = -1
+    commands_offset: int = -1
+    last_produced_ms: int = 0
+    published_offset: int = -1
+    published_at: float = 0.0
+    checkpoint_at: float = field(default_factory=time.monotonic)
+    held: list[Callable[[], Any]] = field(default_factory=list)
+
+
+def read_batch(offset: int, value: bytes) -> Batch:
+    """One record of the examples log."""
+    record = decode("example_batch", value)
+    examples = [msgspec.convert(example, Example) for example in record["examples"]]
+    return Batch(offset, hashlib.sha256(value).hexdigest(), examples)
+
+
+class TrainedPartition:
+    """All configured models whose examples are in partition ``number``."""
+
+    def __init__(self, config: Config, number: int) -> None:
+        self._config = config
+        self.number = number
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}trainer-{number}")
+        self._lock = asyncio.Lock()
+        self.models: dict[str, TrainedModel] = {}
+        self.closed = False
+
+    async def open(self) -> None:
+        """Fence whoever trained this partition before, and restore every model."""
+        await self._output.start()
+        self.models = await asyncio.get_running_loop().run_in_executor(None, self._restore)
+
+    def close(self) -> None:
+        """Stop; what is not committed is learnt again by the next owner."""
+        self.closed = True
+        self._output.close()
+
+    async def tend(self) -> None:
+        """Publish and checkpoint what is due; called every few milliseconds."""
+        for model in self.models.values():
+            now = time.monotonic()
+            if model.held and now - model.checkpoint_at >= CHECKPOINT_EVERY_S:
+                await self.commit(model, [])
+            elif self._publish_due(model, now):
+                await self._publish(model)
+
+    async def commit(self, model: TrainedModel, decisions: Sequence[Decision]) -> None:
+        """One transaction with everything decided and a checkpoint; then acknowledge."""
+        async with self._lock:
+            if self.closed:
+                return
+            trainer, state = model.trainer, model.trainer.state
+            held, model.held = model.held, []
+            model.checkpoint_at = time.monotonic()
+            admit = trainer.config.admit
+            checkpoint = encode_state(state, lambda item: dump(item, admit=admit))
+            record = {
+                "model": trainer.name,
+                "offset": state.offset,
+                "recent_from": trainer.recent.first_offset,
+                "alerts_offset": model.alerts_offset,
+                "commands_offset": model.commands_offset,
+                "published_offset": model.published_offset,
+            }
+            online = self._online_state(model) if decisions else None
+            audit = [
+                audit_of(trainer.name, trainer.config, d, state.offset, state.event_time_ms, _now_ms())
+                for d in decisions
+            ]
+
+            def write(publication: Publication) -> None:
+                for decision in decisions:
+                    self._publish_decision(publication, trainer, decision)
+                if online is not None:
+                    publish_online(publication, trainer, *online, _now_ms())
+                for entry in audit:
+                    self._produce(self._topics.audit, trainer.name, entry)
+                ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
+                self._produce(
+                    self._topics.state, f"trainer/{trainer.name}", orjson.dumps(record | {"checkpoint": ref.to_wire()})
+                )
+
+            await self._transaction(write)
+        for acknowledge in held:
+            acknowledge()
+
+    async def refuse(self, topic: str, key: bytes, letter: bytes) -> None:
+        """Send one record to dead letters."""
+        async with self._lock:
+            await self._transaction(lambda _: self._output.producer.produce(topic, letter, key))
+
+    async def forward(self, topic: str, model: str, value: bytes) -> None:
+        """Produce a record again where its model lives."""
+        home = partition_of(model, self._config.kafka.partitions)
+        async with self._lock:
+            await self._transaction(lambda _: self._output.producer.produce(topic, value, model.encode(), home))
+
+    # Publishing
+
+    def _publish_due(self, model: TrainedModel, now: float) -> bool:
+        trainer = model.trainer
+        if trainer.config.mode != "online" or trainer.champion is None:
+            return False
+        spec = trainer.config.publish
+        fresh = trainer.state.offset > model.published_offset
+        return fresh and now - model.published_at >= spec.every / 1000
+
+    async def _publish(self, model: TrainedModel) -> None:
+        async with self._lock:
+            online = self._online_state(model)
+            if online is None or self.closed:
+                return
+            await self._transaction(lambda publication: publish_online(publication, model.trainer, *online, _now_ms()))
+
+    def _online_state(self, model: TrainedModel) -> tuple[bytes, dict[str, int]] | None:
+        trainer, champion = model.trainer, model.trainer.champion
+        if trainer.config.mode != "online" or champion is None:
+            return None
+        state, lineage = trainer.state, trainer.state.lineage
+        model.published_offset, model.published_at = state.offset, time.monotonic()
+        meta = {
+            "version": champion.version,
+            "learnt_offset": state.offset,
+            "count": lineage.learnt.count,
+            "event_time_ms": state.event_time_ms,
+            "last_produced_ms": model.last_produced_ms,
+        }
+        return dump(lineage.model, admit=trainer.config.admit), meta
+
+    def _publish_decision(self, publication: Publication, trainer: Trainer, decision: Decision) -> None:
+        if isinstance(decision, Promotion):
+            size = publish_promotion(
+                publication, trainer, decision, self._topics, self._config.kafka.partitions, _now_ms()
+            )
+            if size > trainer.config.gates.max_snapshot_bytes:
+                raise TrainingError(
+                    f"{trainer.name}@{decision.version} is {size:,} bytes; gates.max_snapshot_bytes is "
+                    f"{trainer.config.gates.max_snapshot_bytes:,}"
+                )
+        elif isinstance(decision, Rollback):
+            publish_rollback(publication, trainer.name, decision, _now_ms())
+
+    async def _transaction(self, write: Callable[[Publication], None]) -> None:
+        producer = self._output.producer
+
+        def run() -> None:
+            producer.begin_transaction()
+            write(Publication(self._config.kafka, producer, self._config.kafka.partitions))
+            producer.commit_transaction(30.0)
+
+        await self._output.call(run)
+
+    def _produce(self, topic: str, key: str, value: bytes) -> None:
+        self._output.producer.produce(topic, value, key.encode(), self.number)
+
+    # Restoring
+
+    def _restore(self) -> dict[str, TrainedModel]:
+        table = read_table(self._config.kafka, self._topics.state, self.number)
+        names = [n for n in self._config.models if partition_of(n, self._config.kafka.partitions) == self.number]
+        return {name: self._restore_one(name, table.get(f"trainer/{name}")) for name in names}
+
+    def _restore_one(self, name: str, value: bytes | None) -> TrainedModel:
+        config = self._config.models[name]
+        if value is None:
+            return TrainedModel(Trainer(name, config))
+        record = orjson.loads(value)
+        reader = ChunkReader(self._config.kafka, "trimtab-trainer-restore")
+        try:
+            data = reader.read(SnapshotRef.from_wire(record["checkpoint"]))
+        finally:
+            reader.close()
+        cap = config.gates.max_snapshot_bytes
+        state = decode_state(data, lambda part: load(part, max_bytes=cap, admit=config.admit))
+        trainer = Trainer(name, config, state)
+        if record["recent_from"] is not None:
+            for message in read_range(
+                self._config.kafka, self._topics.examples, self.number, record["recent_from"], state.offset
+            ):
+                if message.key() == name.encode():
+                    trainer.recent.add(read_batch(message.offset(), message.value()))
+        log.info("%s restored at examples offset %d with %d examples", name, state.offset, state.count)
+        return TrainedModel(
+            trainer,
+            alerts_offset=record["alerts_offset"],
+            commands_offset=record["commands_offset"],
+            published_offset=record["published_offset"],
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

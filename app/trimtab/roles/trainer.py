@@ -1,0 +1,206 @@
+"""The trainer: learns from examples, starts races on alerts and commands, promotes, publishes, rolls back.
+
+Three Faust agents feed the pure state machines of ``trimtab.training``; ``trained_partition`` makes what they
+decide durable. One model lives on one partition, so on one process, whatever the number of trainers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+import orjson
+
+from trimtab.config import Config
+from trimtab.events import EventError, Reason, dead_letter
+from trimtab.kafka.clients import connect
+from trimtab.kafka.topics import Topics, partition_of
+from trimtab.roles.faust_app import acknowledge, fail, is_current, make_app, run_app
+from trimtab.roles.trained_partition import TrainedModel, TrainedPartition, read_batch
+from trimtab.training import Decision, Trigger
+
+__all__ = ["run"]
+
+log = logging.getLogger("trimtab.trainer")
+
+TEND_EVERY_S = 0.003
+COMMANDS = ("retrain", "approve", "rollback")
+
+
+class TrainerRole:
+    """One trainer process."""
+
+    def __init__(self, config: Config, app: faust.App) -> None:
+        self._config = config
+        self._app = app
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._partitions: dict[int, TrainedPartition] = {}
+        self._opening = asyncio.Lock()
+
+    def start(self) -> None:
+        """Subscribe the agents."""
+        app = self._app
+        handlers: list[tuple[str, Callable[[Any], Awaitable[None]]]] = [
+            (self._topics.examples, self._on_examples),
+            (self._topics.alerts, self._on_alert),
+            (self._topics.commands, self._on_command),
+        ]
+        for name, handler in handlers:
+            topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+            app.agent(topic, name=f"trainer-{name}", concurrency=1)(functools.partial(self._consume, handler))
+        app.on_partitions_revoked.connect(self._on_revoked)
+        app.task(self._tend)
+
+    async def _consume(self, handler: Callable[[Any], Awaitable[None]], stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                if is_current(self._app, event.message):
+                    await handler(event)
+            except Exception as error:
+                log.exception(
+                    "cannot take %s[%d] offset %d", event.message.topic, event.message.partition, event.message.offset
+                )
+                fail(self._app, error)
+                return
+
+    async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        """A rebalance may give any partition to another process, so all are restored afterwards."""
+        partitions, self._partitions = self._partitions, {}
+        for partition in partitions.values():
+            partition.close()
+
+    async def _tend(self) -> None:
+        while not self._app.should_stop:
+            await asyncio.sleep(TEND_EVERY_S)
+            try:
+                for partition in list(self._partitions.values()):
+                    await partition.tend()
+            except Exception as error:
+                log.exception("cannot publish")
+                fail(self._app, error)
+                return
+
+    async def _partition(self, number: int) -> TrainedPartition:
+        async with self._opening:
+            partition = self._partitions.get(number)
+            if partition is None:
+                partition = TrainedPartition(self._config, number)
+                await partition.open()
+                self._partitions[number] = partition
+            return partition
+
+    async def _on_examples(self, event: Any) -> None:
+        message = event.message
+        partition = await self._partition(message.partition)
+        model = partition.models.get(_text(event.key))
+        if model is None:
+            log.warning("examples of %r, which is not configured, are left unlearnt", event.key)
+            self._acknowledge(message)
+            return
+        batch = read_batch(message.offset, event.value)
+        decisions = model.trainer.on_batch(batch)
+        model.last_produced_ms = max([model.last_produced_ms, *(e.produced_ms for e in batch.examples)])
+        model.held.append(functools.partial(self._acknowledge, message))
+        if decisions:
+            await self._carry_out(partition, model, decisions)
+
+    async def _on_alert(self, event: Any) -> None:
+        message = event.message
+        partition = await self._partition(message.partition)
+        alert = orjson.loads(event.value) if event.value else {}
+        model = partition.models.get(alert.get("model", ""))
+        if model is None or message.offset <= model.alerts_offset:
+            self._acknowledge(message)
+            return
+        triggers = model.trainer.config.triggers
+        wanted = {"drift": triggers.drift, "performance": triggers.performance}.get(alert["kind"], False)
+        model.alerts_offset = message.offset
+        model.held.append(functools.partial(self._acknowledge, message))
+        if alert["state"] == "firing" and wanted:
+            trigger = Trigger(alert["kind"], alert["incident"])
+            await self._carry_out(partition, model, model.trainer.on_trigger(trigger))
+
+    async def _on_command(self, event: Any) -> None:
+        message = event.message
+        partition = await self._partition(message.partition)
+        try:
+            name, command, actor = _command(event.value, self._config)
+        except EventError as error:
+            letter = dead_letter(
+                error,
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                timestamp_ms=int(message.timestamp * 1000),
+                key=message.key,
+                value=event.value or b"",
+            )
+            await partition.refuse(self._topics.dead_letters, message.topic.encode(), letter)
+            self._acknowledge(message)
+            return
+        if partition_of(name, self._config.kafka.partitions) != message.partition:
+            await partition.forward(message.topic, name, event.value)
+            self._acknowledge(message)
+            return
+        model = partition.models[name]
+        if message.offset <= model.commands_offset:
+            self._acknowledge(message)
+            return
+        model.commands_offset = message.offset
+        model.held.append(functools.partial(self._acknowledge, message))
+        trainer = model.trainer
+        if command == "retrain":
+            decisions = trainer.on_trigger(Trigger("command", None, actor))
+        else:
+            decisions = trainer.on_approve(actor) if command == "approve" else trainer.on_rollback(actor)
+        await self._carry_out(partition, model, decisions)
+
+    async def _carry_out(self, partition: TrainedPartition, model: TrainedModel, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            log.info("%s: %s", model.trainer.name, _short(decision))
+        await partition.commit(model, decisions)
+
+    def _acknowledge(self, message: Any) -> None:
+        acknowledge(self._app, message.tp, [message.offset])
+
+
+def run(config: Config, instance: str) -> None:
+    """Run one trainer until SIGTERM."""
+    connect(config.kafka)
+
+    async def main() -> None:
+        app = make_app("trainer", config, instance)
+        TrainerRole(config, app).start()
+        await run_app(app)
+
+    asyncio.run(main())
+
+
+def _command(value: bytes | None, config: Config) -> tuple[str, str, str]:
+    """Model, command and actor; raises EventError."""
+    try:
+        record = orjson.loads(value or b"")
+        name, command, actor = record["model"], record["command"], record["actor"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise EventError(Reason.MALFORMED, f"not a command: {error}; see schemas/command.avsc") from error
+    if name not in config.models:
+        raise EventError(Reason.UNKNOWN_MODEL, f"model {name!r} is not configured")
+    if command not in COMMANDS:
+        raise EventError(Reason.WRONG_TYPE, f"command {command!r} is not one of {', '.join(COMMANDS)}")
+    if not isinstance(actor, str) or not actor:
+        raise EventError(Reason.MISSING_FIELD, "actor is missing: say who orders this")
+    return name, command, actor
+
+
+def _text(key: object) -> str:
+    return key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+
+
+def _short(decision: Decision) -> str:
+    fields = {name: getattr(decision, name, None) for name in ("action", "version", "candidate", "trigger", "details")}
+    name = type(decision).__name__.lower()
+    return f"{name} {' '.join(f'{key}={value}' for key, value in fields.items() if value is not None)}"

@@ -1,0 +1,135 @@
+"""The records of a trainer's decisions: manifests, aliases, references, online states and audit entries."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+import orjson
+
+import trimtab
+from trimtab.config import ModelConfig, config_hash
+from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.digest import state_digest
+from trimtab.registry.publish import Publication
+from trimtab.registry.records import champion_key, chunks_key, online_key, reference_key, version_key
+from trimtab.registry.snapshot import dump
+from trimtab.training import Decision, Note, Promotion, Rollback, Trainer
+from trimtab.training.factory import source_hash
+
+__all__ = ["audit_of", "publish_online", "publish_promotion", "publish_rollback"]
+
+
+def environment() -> dict[str, str]:
+    """Versions that a rebuild needs to be the same."""
+    return {
+        "python": platform.python_version(),
+        "river": installed("river"),
+        "numpy": np.__version__,
+        "trimtab": trimtab.__version__,
+    }
+
+
+def publish_promotion(
+    publication: Publication,
+    trainer: Trainer,
+    promotion: Promotion,
+    topics: Topics,
+    partitions: int,
+    now_ms: int,
+) -> int:
+    """Chunks, then manifest and reference, then the alias on which readers act; returns the snapshot's bytes."""
+    name, config = trainer.name, trainer.config
+    data = dump(promotion.model, admit=config.admit)
+    ref = publication.snapshot(chunks_key(name, promotion.version), name, data)
+    learnt = promotion.learnt
+    manifest = {
+        "model": name,
+        "version": promotion.version,
+        "parent": promotion.parent,
+        "candidate": promotion.candidate,
+        "trigger": promotion.trigger,
+        "incident": promotion.incident,
+        "examples": {
+            "topic": topics.examples,
+            "partition": partition_of(name, partitions),
+            "first_offset": learnt.first,
+            "last_offset": learnt.last,
+            "count": learnt.count,
+            "sha256": learnt.sha256,
+        },
+        "race": promotion.race,
+        "reference": promotion.reference.id,
+        "metrics": dict(promotion.reference.metrics),
+        "config_sha256": config_hash(config),
+        "factory_sha256": source_hash(config.factory),
+        "environment": environment(),
+        "state_digest": state_digest(promotion.model),
+        "snapshot": ref.to_wire(),
+        "created_ms": now_ms,
+    }
+    publication.index(version_key(name, promotion.version), manifest)
+    publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
+    reason = "first" if promotion.candidate == "first" else "promotion"
+    publication.index(champion_key(name), _alias(name, promotion.version, reason, now_ms))
+    return len(data)
+
+
+def publish_rollback(publication: Publication, name: str, rollback: Rollback, now_ms: int) -> None:
+    """The alias goes back to an earlier version."""
+    publication.index(champion_key(name), _alias(name, rollback.version, "rollback", now_ms))
+
+
+def publish_online(
+    publication: Publication, trainer: Trainer, data: bytes, meta: Mapping[str, int], now_ms: int
+) -> None:
+    """The current state of a learning champion; ``meta`` is version, offset, count and times of ``data``."""
+    ref = publication.snapshot(online_key(trainer.name), trainer.name, data)
+    record = {"model": trainer.name, **meta, "published_ms": now_ms, "snapshot": ref.to_wire()}
+    publication.index(online_key(trainer.name), record)
+
+
+def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, event_time_ms: int, now_ms: int) -> bytes:
+    """The audit entry of a decision."""
+    entry: dict[str, Any] = {
+        "model": name,
+        "offset": offset,
+        "time_ms": now_ms,
+        "event_time_ms": event_time_ms or None,
+        "incident": None,
+    }
+    match decision:
+        case Note(action, trigger, incident, actor, version, details):
+            entry |= {
+                "action": action,
+                "actor": actor,
+                "trigger": trigger,
+                "incident": incident,
+                "version": version,
+                "details": dict(details),
+            }
+        case Promotion():
+            entry |= {
+                "action": "promoted",
+                "actor": decision.actor,
+                "trigger": decision.trigger,
+                "incident": decision.incident,
+                "version": decision.version,
+                "details": {"candidate": decision.candidate, **(decision.race or decision.reference.metrics)},
+            }
+        case Rollback(version, replaced, trigger, actor, details):
+            entry |= {
+                "action": "rolled_back",
+                "actor": actor,
+                "trigger": trigger,
+                "version": version,
+                "details": {"replaced": float(replaced), **details},
+            }
+    return orjson.dumps(entry)
+
+
+def _alias(name: str, version: int, reason: str, now_ms: int) -> dict[str, Any]:
+    return {"model": name, "alias": "champion", "version": version, "reason": reason, "changed_ms": now_ms}

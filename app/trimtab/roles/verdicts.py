@@ -1,0 +1,209 @@
+"""From closed windows of one model to metric records, alert records and the state that goes with them; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trimtab import drift, performance
+from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
+from trimtab.config import ModelConfig
+from trimtab.profiles import Reference
+from trimtab.windows import ClosedWindow, LateEvents, WindowKey
+
+__all__ = ["Verdicts", "metric_key"]
+
+_DRIFT = {"drift": Signal.BAD, "ok": Signal.GOOD}
+# A feature that drifts is there: for the missing alert that is good news.
+_MISSING = {"missing": Signal.BAD, "drift": Signal.GOOD, "ok": Signal.GOOD}
+_PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
+MISSING_RATE = "missing_rate"
+
+
+def metric_key(metric: Mapping[str, Any]) -> str:
+    """Key of a metric record: everything but the window.
+
+    Examples
+    --------
+    >>> metric_key({"model": "credit", "version": 7, "segment": "", "feature": "age", "statistic": "psi"})
+    'credit/7//age/psi'
+    """
+    feature = metric["feature"] or ""
+    return f"{metric['model']}/{metric['version']}/{metric['segment']}/{feature}/{metric['statistic']}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One verdict that concerns one alert."""
+
+    kind: str
+    feature: str
+    signal: Signal
+    evidence: Evidence
+
+
+class Verdicts:
+    """Judges the windows of one model, one after the other.
+
+    Parameters
+    ----------
+    name, model
+        The model and its configuration.
+    alerts
+        Restored alert states by fingerprint, as :meth:`snapshot` gave them.
+    """
+
+    def __init__(self, name: str, model: ModelConfig, alerts: Mapping[str, Any] | None = None) -> None:
+        self._name = name
+        self._model = model
+        self._alerts = {key: AlertState.from_wire(wire) for key, wire in (alerts or {}).items()}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Alerts that are pending or firing, plain types."""
+        return {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
+
+    def judge(
+        self, window: ClosedWindow, reference: Reference | None, now_ms: int
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Metric records and alert records of one window; ``now_ms`` is wall time."""
+        if window.key.kind == "performance":
+            metrics, findings = self._performance(window, reference)
+        else:
+            metrics, findings = self._inputs(window, reference)
+        alerts = [alert for finding in findings for alert in self._apply(window.key, finding, now_ms)]
+        return metrics, alerts
+
+    def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
+        """Metric records of what came too late."""
+        statistic = {"inputs": "late_events", "performance": "late_labelled"}
+        return [
+            self._metric(event.key, None, statistic[event.key.kind], float(event.count), event.count, "ok")
+            for event in late
+        ]
+
+    def _inputs(self, window: ClosedWindow, reference: Reference | None) -> tuple[list[dict[str, Any]], list[_Finding]]:
+        key, count = window.key, window.profile.count
+        status = "no_reference" if reference is None else "too_few" if count < self._model.window.min_count else "ok"
+        metrics = [self._metric(key, None, "events", float(count), count, status)]
+        if reference is None:
+            return metrics, []
+        spec = self._model.drift
+        limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate}
+        verdicts = drift.evaluate(reference, window.profile, spec, self._model.window.min_count, self._model.features)
+        findings = []
+        for verdict in verdicts:
+            measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
+            for name, m in sorted(measured.items()):
+                metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
+            evidence = _evidence(
+                window,
+                reference,
+                {name: m.value for name, m in measured.items()},
+                {name: m.p_value for name, m in measured.items() if m.p_value is not None},
+                {name: limits[name] for name in measured if name in limits},
+                verdict.exceeded,
+            )
+            for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
+                signal = signals.get(verdict.status, Signal.NOTHING)
+                findings.append(_Finding(kind, verdict.feature, signal, evidence))
+        return metrics, findings
+
+    def _performance(
+        self, window: ClosedWindow, reference: Reference | None
+    ) -> tuple[list[dict[str, Any]], list[_Finding]]:
+        key, count, profile = window.key, window.profile.count, window.profile.performance
+        enough = count >= self._model.window.min_count
+        metrics = [self._metric(key, None, "labelled", float(count), count, "ok" if enough else "too_few")]
+        found = {} if profile is None else performance.metrics(profile, self._model.task)
+        before = None if reference is None else reference.metrics
+        verdicts = performance.evaluate(before, found if enough else {}, self._model.performance)
+        # Two tests of one metric: the worse word is the one that is shown.
+        status: dict[str, str] = {}
+        for verdict in verdicts:
+            if status.get(verdict.metric) != "worse":
+                status[verdict.metric] = verdict.status
+        untested = "ok" if enough else "too_few"
+        for name, value in sorted(found.items()):
+            if math.isfinite(value):
+                metrics.append(self._metric(key, None, name, value, count, status.get(name, untested)))
+        findings = []
+        for metric in dict.fromkeys(verdict.metric for verdict in verdicts):
+            own = [verdict for verdict in verdicts if verdict.metric == metric]
+            shown = next((verdict for verdict in own if verdict.status == "worse"), own[0])
+            limits = {} if shown.limit is None else {metric: shown.limit}
+            values = {} if shown.value is None else {metric: shown.value}
+            signal = _PERFORMANCE.get(status[metric], Signal.NOTHING)
+            exceeded = (metric,) if signal is Signal.BAD else ()
+            evidence = _evidence(window, reference, values, {}, limits, exceeded)
+            findings.append(_Finding("performance", metric, signal, evidence))
+        return metrics, findings
+
+    def _apply(self, key: WindowKey, finding: _Finding, now_ms: int) -> Iterator[dict[str, Any]]:
+        """Move one alert; yields the record when its state changed."""
+        fingerprint = fingerprint_of(self._name, finding.kind, finding.feature, key.segment)
+        before = self._alerts.get(fingerprint, AlertState())
+        after, change = step(before, finding.signal, key.end_ms, self._model.alerts)
+        if after.phase is Phase.INACTIVE:
+            self._alerts.pop(fingerprint, None)
+        else:
+            self._alerts[fingerprint] = after
+        if change is not None:
+            yield alert_record(
+                change,
+                model=self._name,
+                version=key.version,
+                kind=finding.kind,
+                feature=finding.feature,
+                segment=key.segment,
+                started_ms=(after if change == "firing" else before).started_ms,
+                raised_ms=now_ms,
+                evidence=finding.evidence,
+            )
+
+    def _metric(
+        self,
+        key: WindowKey,
+        feature: str | None,
+        statistic: str,
+        value: float,
+        count: int,
+        status: str,
+        p_value: float | None = None,
+    ) -> dict[str, Any]:
+        return {
+            "model": self._name,
+            "version": key.version,
+            "segment": key.segment,
+            "feature": feature,
+            "statistic": statistic,
+            "value": value,
+            "p_value": p_value,
+            "count": count,
+            "start_ms": key.start_ms,
+            "end_ms": key.end_ms,
+            "status": status,
+        }
+
+
+def _evidence(
+    window: ClosedWindow,
+    reference: Reference | None,
+    statistics: Mapping[str, float],
+    p_values: Mapping[str, float],
+    thresholds: Mapping[str, float],
+    exceeded: tuple[str, ...],
+) -> Evidence:
+    return Evidence(
+        statistics=statistics,
+        p_values=p_values,
+        thresholds=thresholds,
+        count=window.profile.count,
+        start_ms=window.key.start_ms,
+        end_ms=window.key.end_ms,
+        last_produced_ms=window.last_produced_ms,
+        reference=None if reference is None else reference.id,
+        offsets=window.offsets,
+        exceeded=exceeded,
+    )

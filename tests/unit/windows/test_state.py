@@ -1,0 +1,216 @@
+"""Windows: nothing lost, nothing twice, the same result in any order and after any restart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trimtab.config import WindowSpec
+from trimtab.profiles import CategoricalProfile, WindowProfile
+from trimtab.windows import ClosedWindow, WindowKey, WindowState
+
+SIZE = 100
+Event = tuple[int, int]  # partition, event time
+
+
+def piece(kind: str, start: int, count: int, partition: int = 0, **other: Any) -> dict[str, Any]:
+    profile = WindowProfile(count, {}, {"colour": CategoricalProfile({"red": count})})
+    return {
+        "kind": kind,
+        "version": 1,
+        "reference": None,
+        "segment": "",
+        "start_ms": start,
+        "end_ms": start + SIZE,
+        "last_produced_ms": start,
+        "offsets": [{"partition": partition, "first": start, "last": start + count}],
+        "sketch": orjson.dumps(profile.to_wire()),
+        **other,
+    }
+
+
+def batch(events: list[Event], clocks: dict[int, int], partitions: int, kind: str = "inputs") -> dict[str, Any]:
+    """What a collector's flush of these events looks like."""
+    counts = Counter((time // SIZE * SIZE, partition) for partition, time in events)
+    return {
+        "model": "m",
+        "source_partitions": partitions,
+        "clocks": [{"kind": kind, "partition": p, "time_ms": t} for p, t in clocks.items()],
+        "counts": {},
+        "profiles": [piece(kind, start, n, partition) for (start, partition), n in counts.items()],
+    }
+
+
+def records_of(flushes: list[list[Event]], partitions: int) -> list[dict[str, Any]]:
+    clocks: dict[int, int] = {}
+    records = []
+    for events in flushes:
+        for partition, time in events:
+            clocks[partition] = max(time, clocks.get(partition, time))
+        records.append(batch(events, dict(clocks), partitions))
+    return records
+
+
+def totals(closed: list[ClosedWindow]) -> dict[int, int]:
+    found: Counter[int] = Counter()
+    for window in closed:
+        found[window.key.start_ms] += window.profile.count
+    return dict(found)
+
+
+def end(state: WindowState) -> list[ClosedWindow]:
+    return state.tick(10**15)
+
+
+streams = st.integers(1, 3).flatmap(
+    lambda partitions: st.tuples(
+        st.just(partitions),
+        st.lists(st.lists(st.tuples(st.integers(0, partitions - 1), st.integers(0, 1_000)), max_size=5), max_size=25),
+    )
+)
+
+
+@given(streams, st.integers(0, 150))
+def test_nothing_vanishes(stream: tuple[int, list[list[Event]]], lateness: int) -> None:
+    partitions, flushes = stream
+    state = WindowState(WindowSpec(size=SIZE, lateness=lateness), now_ms=0)
+    closed: list[ClosedWindow] = []
+    for offset, record in enumerate(records_of(flushes, partitions)):
+        closed += state.step(offset, record, now_ms=0)
+    closed += end(state)
+    assert len({window.key for window in closed}) == len(closed)
+    late = sum(event.count for event in state.take_late())
+    assert sum(totals(closed).values()) + late == sum(map(len, flushes))
+    assert sorted(state.release()) == list(range(len(flushes)))
+    assert state.open_windows == 0
+
+
+@given(st.data(), st.lists(st.lists(st.integers(0, 30), max_size=30), min_size=1, max_size=3))
+def test_partitions_that_run_apart_give_the_same_windows(data: st.DataObject, steps: list[list[int]]) -> None:
+    """Each partition is in order; how they are interleaved does not matter."""
+    queues = []
+    for partition, gaps in enumerate(steps):
+        clock, queue = 0, []
+        for gap in gaps:
+            clock += gap
+            queue.append((partition, clock))
+        queues.append(queue)
+    expected = Counter(time // SIZE * SIZE for queue in queues for _, time in queue)
+    order = data.draw(st.permutations([p for p, queue in enumerate(queues) for _ in queue]))
+    flushes = [[queues[p].pop(0)] for p in order]
+    state = WindowState(WindowSpec(size=SIZE), now_ms=0)
+    closed: list[ClosedWindow] = []
+    for offset, record in enumerate(records_of(flushes, len(steps))):
+        closed += state.step(offset, record, now_ms=0)
+    closed += end(state)
+    assert totals(closed) == dict(expected)
+    assert not state.take_late()
+
+
+class Log:
+    """A role in small: keeps what was committed, acknowledges, and can crash between any two records."""
+
+    def __init__(self, records: list[dict[str, Any]], spec: WindowSpec) -> None:
+        self.records, self.spec = records, spec
+        self.snapshot: dict[str, Any] = {}
+        self.acked: set[int] = set()
+        self.outputs: list[tuple[WindowKey, int]] = []
+        self.late = 0
+
+    def commit(self, state: WindowState, closed: list[ClosedWindow]) -> None:
+        self.late += sum(event.count for event in state.take_late())
+        self.outputs += [(window.key, window.profile.count) for window in closed]
+        self.snapshot = orjson.loads(orjson.dumps(state.snapshot()))
+        self.acked |= set(state.release())
+
+    def run(self, until: int) -> None:
+        first = next((o for o in range(len(self.records)) if o not in self.acked), len(self.records))
+        state = WindowState.restore(self.snapshot, self.spec, now_ms=0)
+        for offset in range(first, until):
+            closed = state.step(offset, self.records[offset], now_ms=0)
+            if closed:
+                self.commit(state, closed)
+        if until == len(self.records):
+            self.commit(state, end(state))
+
+
+@settings(max_examples=200)
+@given(streams, st.lists(st.integers(0, 25), max_size=4), st.integers(0, 50))
+def test_crashes_change_nothing(stream: tuple[int, list[list[Event]]], crashes: list[int], lateness: int) -> None:
+    partitions, flushes = stream
+    records = records_of(flushes, partitions)
+    spec = WindowSpec(size=SIZE, lateness=lateness)
+    calm, shaken = Log(records, spec), Log(records, spec)
+    calm.run(len(records))
+    for crash in crashes:
+        shaken.run(min(crash, len(records) - 1)) if records else None
+    shaken.run(len(records))
+    assert shaken.outputs == calm.outputs
+    assert shaken.late == calm.late
+
+
+def test_the_slowest_partition_holds_the_watermark() -> None:
+    state = WindowState(WindowSpec(size=SIZE, idle_timeout=10_000), now_ms=0)
+    assert state.step(0, batch([(0, 950)], {0: 950}, 2), now_ms=0) == []
+    assert state.step(1, batch([(1, 10)], {0: 950, 1: 10}, 2), now_ms=1) == []
+    [window] = state.step(2, batch([(1, 120)], {0: 950, 1: 120}, 2), now_ms=2)
+    assert window.key.start_ms == 0
+    assert not state.has_late
+
+
+def test_a_silent_partition_holds_for_the_idle_timeout_only() -> None:
+    state = WindowState(WindowSpec(size=SIZE, idle_timeout=1_000), now_ms=0)
+    state.step(0, batch([(0, 50)], {0: 50}, 2), now_ms=0)
+    assert state.step(1, batch([(0, 250)], {0: 250}, 2), now_ms=999) == []
+    assert [window.key.start_ms for window in state.tick(1_000)] == [0]
+
+
+def test_constant_event_times_are_a_sign_of_life() -> None:
+    state = WindowState(WindowSpec(size=SIZE, idle_timeout=1_000), now_ms=0)
+    for now in range(0, 5_000, 500):
+        assert state.step(now, batch([(0, 50)], {0: 50}, 1), now_ms=now) == []
+    assert [window.profile.count for window in state.tick(5_500)] == [10]
+
+
+def test_late_events_are_counted_by_window_once() -> None:
+    state = WindowState(WindowSpec(size=SIZE), now_ms=0)
+    state.step(0, batch([(0, 150)], {0: 150}, 1), now_ms=0)
+    state.step(1, batch([(0, 20), (0, 30)], {0: 150}, 1), now_ms=0)
+    assert [(event.key.start_ms, event.count) for event in state.take_late()] == [(0, 2)]
+    assert state.take_late() == []
+    assert state.snapshot()["late"] == {"inputs": 2}
+
+
+def test_a_replay_closes_nothing_before_it_is_complete() -> None:
+    """However long it takes: else pieces that come back later would be dropped as already counted."""
+    spec = WindowSpec(size=SIZE, idle_timeout=1_000)
+    records = records_of([[(0, 150)], [(1, 150)], [(0, 160)], [(1, 210)]], 2)
+    first = WindowState(spec, now_ms=0)
+    for offset, record in enumerate(records):
+        first.step(offset, record, now_ms=0)
+    again = WindowState.restore(first.snapshot(), spec, now_ms=0)
+    assert again.step(0, records[0], now_ms=0) == []
+    assert again.tick(5_000) == []
+    for offset in (1, 2, 3):
+        assert again.step(offset, records[offset], now_ms=5_000) == []
+    assert [window.profile.count for window in again.tick(10_000)] == [3, 1]
+
+
+def test_references_and_segments_are_windows_of_their_own() -> None:
+    state = WindowState(WindowSpec(size=SIZE), now_ms=0)
+    profiles = [piece("inputs", 0, 1), piece("inputs", 0, 2, reference="r"), piece("inputs", 0, 3, segment="a=b")]
+    state.step(0, batch([], {}, 1) | {"profiles": profiles}, now_ms=0)
+    assert [window.profile.count for window in end(state)] == [1, 2, 3]
+
+
+def test_a_damaged_record_changes_nothing() -> None:
+    state = WindowState(WindowSpec(size=SIZE), now_ms=0)
+    damaged = batch([], {}, 1) | {"profiles": [piece("inputs", 0, 1), piece("inputs", 0, 1, sketch=b"{}")]}
+    with pytest.raises(ValueError, match="profile record"):
+        state.step(0, damaged, now_ms=0)
+    assert (state.open_windows, state.release()) == (0, [0])
