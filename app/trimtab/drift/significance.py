@@ -42,7 +42,7 @@ def homogeneity(reference: FloatArray, current: FloatArray) -> float:
         both = kept
     freedom = both.shape[1] - 1
     if freedom == 0:
-        # Nothing is left to compare: the exact bound holds at any count.
+        # Pooling left nothing to compare; the bound needs no least count.
         return largest_difference(reference, current)[1]
     expected = np.outer(size, both.sum(axis=0)) / size.sum()
     chi2 = float(((both - expected) ** 2 / expected).sum())

@@ -67,7 +67,7 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "fetch.queue.backoff.ms": 5,
-            "fetch.wait.max.ms": 100,
+            "fetch.wait.max.ms": 50,
             "fetch.error.backoff.ms": 100,
             "queued.max.messages.kbytes": 16_384,
             "partition.assignment.strategy": "range",
@@ -86,6 +86,9 @@ def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
             "compression.type": "lz4",
             "partitioner": "consistent",
             "message.max.bytes": 4_000_000,
+            # A transaction that begins while the last one's markers are being written is told to retry; librdkafka
+            # waits 100 ms by default, which would be the pace of back-to-back transactions.
+            "retry.backoff.ms": 5,
         }
         | _dotted(settings)
     )

@@ -97,7 +97,8 @@ class Collected:
             if partials:
                 record = partials.build(source_partitions)
                 yield Output(self._topics.profiles, name.encode(), encode("profile", record), home)
-            examples = self._examples[name]
+            # Partitions are read in turns; models learn in the order of time.
+            examples = sorted(self._examples[name], key=_order)
             for start in range(0, len(examples), MAX_BATCH_EXAMPLES):
                 chunk = examples[start : start + MAX_BATCH_EXAMPLES]
                 batch = {"model": name, "examples": [msgspec.structs.asdict(example) for example in chunk]}
@@ -110,3 +111,7 @@ class Collected:
         for name, partials in self._partials.items():
             partials.clear()
             self._examples[name] = []
+
+
+def _order(example: Example) -> tuple[int, int, str]:
+    return example.label_time_ms, example.time_ms, example.id
