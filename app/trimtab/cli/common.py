@@ -63,11 +63,19 @@ def start_bar() -> Iterator[Callable[[str, int, int], None]]:
 
     tasks: dict[str, TaskID] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
 
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+    def report(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
+        # Shown only while something is not done: what comes after may draw on the same terminal.
+        if bar.finished:
+            bar.stop()
+        elif not bar.live.is_started:
+            bar.start()
 
+    try:
         yield report
+    finally:
+        bar.stop()

@@ -59,24 +59,29 @@ def run(arguments: list[str]) -> int:
 
 def _ended(error: BaseException) -> int:
     """The exit code of an error, after its one line."""
-    match error:
-        case typer.Exit():
-            return int(error.exit_code)
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else 1
-        case KeyboardInterrupt() | typer.Abort():
-            return INTERRUPTED
-        case TrimtabError():
-            return _say(str(error), error.exit_code)
-        case BrokenPipeError():
-            # The reader (such as head) has gone; the interpreter must not try to flush again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return 0
-        case OSError():
-            return _say(_os_line(error), 1)
-    if isinstance(error, typer.BadParameter.__mro__[2]):  # click's root, which typer does not export
-        return _say(error.format_message() or "", ConfigError.exit_code)
-    return _say(f"{type(error).__name__}: {error} (a fault of trimtab; please report it)", 1)
+    if isinstance(error, typer.Exit | SystemExit):
+        code = error.exit_code if isinstance(error, typer.Exit) else error.code
+        return code if isinstance(code, int) else 1
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # The reader (such as head) has gone; the interpreter must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return _say(*_line_of(error))
+
+
+def _line_of(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    if isinstance(error, TrimtabError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return _os_line(error), 1
+    # The root of click's own errors, which typer does not export, has this method.
+    format_message = getattr(error, "format_message", None)
+    if format_message is not None:
+        return str(format_message()), ConfigError.exit_code
+    return f"{type(error).__name__}: {error} (a fault of trimtab; please report it)", 1
 
 
 def _os_line(error: OSError) -> str:

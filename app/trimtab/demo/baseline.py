@@ -36,8 +36,8 @@ def accuracy_by_decile(right: Sequence[bool], first: int, rows: int) -> dict[str
 
     Examples
     --------
-    >>> accuracy_by_decile([True, False, True], first=1, rows=4)["deciles"][-2:]
-    [0.0, 1.0]
+    >>> accuracy_by_decile([True, False], first=8, rows=10)["deciles"][-3:]
+    [None, 1.0, 0.0]
     >>> accuracy_by_decile([], first=0, rows=0)["overall"] is None
     True
     """

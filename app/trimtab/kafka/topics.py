@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,6 +110,7 @@ def create_topics(admin: AdminClient, config: KafkaConfig, timeout_s: float = 30
         except KafkaException as error:
             if error.args[0].code() != RawError.TOPIC_ALREADY_EXISTS:
                 raise KafkaError(f"cannot create topic {name}: {error.args[0].str()}") from error
+    _await_listed(admin, {topic.topic for topic in wanted}, timeout_s)
     return created
 
 
@@ -125,6 +127,15 @@ def check_topics(admin: AdminClient, config: KafkaConfig, timeout_s: float = 10.
         counts = ", ".join(f"{name} has {count}" for name, count in inputs.items())
         problems.append(f"features, predictions and labels are joined, so need the same partition count: {counts}")
     return problems
+
+
+def _await_listed(admin: AdminClient, names: set[str], timeout_s: float) -> None:
+    """Brokers hear of a new topic a moment after the controller has made it."""
+    deadline = time.monotonic() + timeout_s
+    while missing := names - _listed(admin, timeout_s).keys():
+        if time.monotonic() > deadline:
+            raise KafkaError(f"topics {', '.join(sorted(missing))} were created but are not listed; try again")
+        time.sleep(0.05)
 
 
 def _listed(admin: AdminClient, timeout_s: float) -> dict[str, int]:

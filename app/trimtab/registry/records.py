@@ -164,7 +164,7 @@ def chunk_partition(model: str, partitions: int) -> int:
     Examples
     --------
     >>> chunk_partition("credit", 4), chunk_partition("credit", 1)
-    (3, 0)
+    (1, 0)
     """
     if partitions == 1:
         return INDEX_PARTITION

@@ -60,7 +60,7 @@ class Backoff:
         if lived_s >= self.healthy_s:
             self.deaths = 0
         # The exponent is bounded: a process may die for days.
-        delay = min(self.most_s, self.first_s * 2 ** min(self.deaths, 16))
+        delay: float = min(self.most_s, self.first_s * 2.0 ** min(self.deaths, 16))
         self.deaths += 1
         return delay
 
