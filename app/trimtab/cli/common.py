@@ -70,12 +70,14 @@ def start_bar() -> Iterator[Callable[[str, int, int], None]]:
             tasks[what] = bar.add_task(what, total=total)
         bar.update(tasks[what], completed=done, total=total)
         # Shown only while something is not done: what comes after may draw on the same terminal.
-        if bar.finished:
+        if bar.finished and bar.live.is_started:
             bar.stop()
-        elif not bar.live.is_started:
+        elif not bar.finished and not bar.live.is_started:
             bar.start()
 
     try:
         yield report
     finally:
-        bar.stop()
+        # Stopping one that was never shown would print a blank line.
+        if bar.live.is_started:
+            bar.stop()

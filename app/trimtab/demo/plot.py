@@ -54,7 +54,7 @@ class Chart:
     first: int
     curves: Sequence[Curve]
     marks: Sequence[Mark] = field(default_factory=tuple)
-    window_rows: int = 672
+    window_rows: int = 1_344
 
 
 def rolling(right: Sequence[bool], window: int) -> list[float]:

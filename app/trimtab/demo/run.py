@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import tempfile
 import time
 import uuid
@@ -104,6 +105,8 @@ def run_demo(
         _summary(found, story)
         if hold:
             _hold(folder, story)
+    # Kept when something failed, for its logs.
+    shutil.rmtree(folder, ignore_errors=True)
     return found
 
 
