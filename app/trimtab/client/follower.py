@@ -27,7 +27,7 @@ from trimtab.errors import ConfigError, KafkaError, RegistryError
 from trimtab.events import canonical_features, served_name
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
-from trimtab.registry.records import SnapshotRef, champion_key, online_key
+from trimtab.registry.records import SnapshotRef, champion_key, inline_bytes, online_key
 from trimtab.registry.snapshot import load
 from trimtab.training.lineage import model_input
 from trimtab.training.task import make_task
@@ -235,7 +235,11 @@ class ModelFollower:
         cap = self._config.gates.max_snapshot_bytes
         if target.record is None:
             raise RegistryError(f"{target.name}: its manifest is not in the registry; publish the version again")
-        ref = SnapshotRef.from_wire(target.record.get("snapshot") or {})
+        wire = target.record.get("snapshot") or {}
+        inline = inline_bytes(wire)
+        if inline is not None:
+            return load(inline, max_bytes=cap, admit=self._config.admit)
+        ref = SnapshotRef.from_wire(wire)
         if ref.size_bytes > cap:
             raise RegistryError(
                 f"{target.name}: {ref.size_bytes} bytes are more than the cap of {cap}; "

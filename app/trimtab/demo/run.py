@@ -79,6 +79,8 @@ def run_demo(
     options.out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"trimtab-demo-{run_id}-"))
     settings, names = demo_config(stem, table.features[0], train_rows, prefix=f"demo-{run_id}.", folder=folder)
+    # Every process needs a partition of its own; each further one makes every transaction larger.
+    settings["kafka"]["partitions"] = max([1, *options.counts.values()])
     path = folder / "trimtab.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     config = load_config(path)

@@ -67,7 +67,7 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "fetch.queue.backoff.ms": 5,
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": 200,
             "fetch.error.backoff.ms": 100,
             "queued.max.messages.kbytes": 16_384,
             "partition.assignment.strategy": "range",
@@ -82,7 +82,7 @@ def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
         _base(config, client_id)
         | {
             "enable.idempotence": True,
-            "linger.ms": 1,
+            "linger.ms": 5,
             "compression.type": "lz4",
             "partitioner": "consistent",
             "message.max.bytes": 4_000_000,

@@ -19,6 +19,8 @@ Each version has chunk keys of its own; the online state's are written again and
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ from typing import Any, Final, Self
 from trimtab.errors import RegistryError
 
 __all__ = [
+    "INLINE_BYTES",
+    "inline_bytes",
+    "inline_snapshot",
     "CHUNK_BYTES",
     "INDEX_PARTITION",
     "ChunkRef",
@@ -44,6 +49,10 @@ __all__ = [
 INDEX_PARTITION: Final = 0
 CHUNK_BYTES: Final = 900_000
 """Largest chunk: below Kafka's default limit for a record of 1 MiB."""
+
+
+INLINE_BYTES = 16_384
+"""An online state up to this size is carried by its index record; larger ones would burden every reader's start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,36 @@ class SnapshotRef:
                 f"{ref.size_bytes} bytes); publish it again"
             )
         return ref
+
+
+def inline_snapshot(data: bytes) -> dict[str, Any]:
+    """The field ``snapshot`` of an online state small enough to carry its own bytes.
+
+    Examples
+    --------
+    >>> inline_bytes(inline_snapshot(b"model"))
+    b'model'
+    """
+    return {
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "chunks": [],
+        "inline": base64.b64encode(data).decode(),
+    }
+
+
+def inline_bytes(wire: Mapping[str, Any]) -> bytes | None:
+    """The bytes that a record carries itself, None when they lie in chunks; raises RegistryError."""
+    text = wire.get("inline")
+    if text is None:
+        return None
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError) as error:
+        raise RegistryError(f"registry: inline bytes are damaged ({error}); publish the state again") from error
+    if hashlib.sha256(data).hexdigest() != wire.get("sha256"):
+        raise RegistryError("registry: inline bytes do not have the recorded SHA-256; publish the state again")
+    return data
 
 
 _CHUNK_FIELDS = ("partition", "offset", "size_bytes")

@@ -22,14 +22,16 @@ import orjson
 from trimtab.config import Config
 from trimtab.errors import TrainingError
 from trimtab.events import Example, decode
+from trimtab.kafka.clients import producer
 from trimtab.kafka.log import read_range
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry import SnapshotRef
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.publish import Publication
+from trimtab.registry.records import INDEX_PARTITION, INLINE_BYTES, inline_snapshot, online_key
 from trimtab.registry.snapshot import dump, load
-from trimtab.roles.trainer_records import audit_of, publish_online, publish_promotion, publish_rollback
+from trimtab.roles.trainer_records import audit_of, online_record, publish_online, publish_promotion, publish_rollback
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.training import Batch, Decision, Promotion, Rollback, Trainer
 from trimtab.training.checkpoint import decode_state, encode_state
@@ -51,6 +53,7 @@ class TrainedModel:
     last_produced_ms: int = 0
     published_offset: int = -1
     published_at: float = 0.0
+    state_bytes: int = 0
     checkpoint_at: float = field(default_factory=time.monotonic)
     held: list[Callable[[], Any]] = field(default_factory=list)
 
@@ -70,6 +73,7 @@ class TrainedPartition:
         self.number = number
         self._topics = Topics(config.kafka.topic_prefix)
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}trainer-{number}")
+        self._direct = producer(config.kafka, f"trimtab-trainer-{number}", linger_ms=0)
         self._lock = asyncio.Lock()
         self.models: dict[str, TrainedModel] = {}
         self.closed = False
@@ -155,11 +159,27 @@ class TrainedPartition:
         return fresh and now - model.published_at >= spec.every / 1000
 
     async def _publish(self, model: TrainedModel) -> None:
-        async with self._lock:
-            online = self._online_state(model)
-            if online is None or self.closed:
-                return
-            await self._transaction(lambda publication: publish_online(publication, model.trainer, *online, _now_ms()))
+        """Publish the learning champion's state.
+
+        Learning is deterministic, so whoever publishes the state at an offset publishes the same: a small state
+        goes out at once, as one record, with no transaction to wait for. A large one takes several records.
+        """
+        if self.closed:
+            return
+        if model.state_bytes > INLINE_BYTES:
+            async with self._lock:
+                online = self._online_state(model)
+                if online is not None and not self.closed:
+                    data, meta = online
+                    await self._transaction(lambda p: publish_online(p, model.trainer, data, meta, _now_ms()))
+            return
+        online = self._online_state(model)
+        if online is not None and model.state_bytes <= INLINE_BYTES:
+            data, meta = online
+            record = online_record(model.trainer.name, inline_snapshot(data), meta, _now_ms())
+            key = online_key(model.trainer.name).encode()
+            self._direct.produce(self._topics.registry, orjson.dumps(record), key, INDEX_PARTITION)
+            self._direct.poll(0)
 
     def _online_state(self, model: TrainedModel) -> tuple[bytes, dict[str, int]] | None:
         trainer, champion = model.trainer, model.trainer.champion
@@ -174,7 +194,9 @@ class TrainedPartition:
             "event_time_ms": state.event_time_ms,
             "last_produced_ms": model.last_produced_ms,
         }
-        return dump(lineage.model, admit=trainer.config.admit), meta
+        data = dump(lineage.model, admit=trainer.config.admit)
+        model.state_bytes = len(data)
+        return data, meta
 
     def _publish_decision(self, publication: Publication, trainer: Trainer, decision: Decision) -> None:
         if isinstance(decision, Promotion):
@@ -190,12 +212,12 @@ class TrainedPartition:
             publish_rollback(publication, trainer.name, decision, _now_ms())
 
     async def _transaction(self, write: Callable[[Publication], None]) -> None:
-        producer = self._output.producer
+        transactional = self._output.producer
 
         def run() -> None:
-            producer.begin_transaction()
-            write(Publication(self._config.kafka, producer, self._config.kafka.partitions))
-            producer.commit_transaction(30.0)
+            transactional.begin_transaction()
+            write(Publication(self._config.kafka, transactional, self._config.kafka.partitions))
+            transactional.commit_transaction(30.0)
 
         await self._output.call(run)
 

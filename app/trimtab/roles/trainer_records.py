@@ -15,12 +15,20 @@ from trimtab.config import ModelConfig, config_hash
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.digest import state_digest
 from trimtab.registry.publish import Publication
-from trimtab.registry.records import champion_key, chunks_key, online_key, reference_key, version_key
+from trimtab.registry.records import (
+    INLINE_BYTES,
+    champion_key,
+    chunks_key,
+    inline_snapshot,
+    online_key,
+    reference_key,
+    version_key,
+)
 from trimtab.registry.snapshot import dump
 from trimtab.training import Decision, Note, Promotion, Rollback, Trainer
 from trimtab.training.factory import source_hash
 
-__all__ = ["audit_of", "publish_online", "publish_promotion", "publish_rollback"]
+__all__ = ["audit_of", "online_record", "publish_online", "publish_promotion", "publish_rollback"]
 
 
 def environment() -> dict[str, str]:
@@ -87,9 +95,16 @@ def publish_online(
     publication: Publication, trainer: Trainer, data: bytes, meta: Mapping[str, int], now_ms: int
 ) -> None:
     """The current state of a learning champion; ``meta`` is version, offset, count and times of ``data``."""
-    ref = publication.snapshot(online_key(trainer.name), trainer.name, data)
-    record = {"model": trainer.name, **meta, "published_ms": now_ms, "snapshot": ref.to_wire()}
-    publication.index(online_key(trainer.name), record)
+    if len(data) <= INLINE_BYTES:
+        snapshot = inline_snapshot(data)
+    else:
+        snapshot = publication.snapshot(online_key(trainer.name), trainer.name, data).to_wire()
+    publication.index(online_key(trainer.name), online_record(trainer.name, snapshot, meta, now_ms))
+
+
+def online_record(name: str, snapshot: dict[str, Any], meta: Mapping[str, int], now_ms: int) -> dict[str, Any]:
+    """An online state as schema ``online_state`` has it."""
+    return {"model": name, **meta, "published_ms": now_ms, "snapshot": snapshot}
 
 
 def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, event_time_ms: int, now_ms: int) -> bytes:
