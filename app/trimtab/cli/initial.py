@@ -58,7 +58,7 @@ def run(
     from importlib import import_module
 
     from trimtab.errors import ConfigError
-    from trimtab.roles.process import start_logging
+    from trimtab.roles.process import settle, start_logging
     from trimtab.roles.supervisor import ROLES, die_with_parent
 
     if role not in ROLES:
@@ -66,7 +66,9 @@ def run(
     die_with_parent()
     loaded = load_connected(config)
     start_logging(role)
-    import_module(f"trimtab.roles.{role}").run(loaded, instance)
+    module = import_module(f"trimtab.roles.{role}")
+    settle(role)
+    module.run(loaded, instance)
 
 
 def up(

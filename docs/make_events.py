@@ -1,0 +1,268 @@
+"""Writes the generated parts of docs/events.md: ``python docs/make_events.py``; ``--check`` only compares.
+
+Fields and examples come from schemas/*.avsc, topics from trimtab.kafka.topics, reasons from trimtab.events.Reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trimtab.events import Reason, decode, encode, fingerprint_of, read_schema, schema_names
+from trimtab.kafka.topics import TOPICS
+
+PAGE = Path(__file__).with_name("events.md")
+_DAY_MS = 86_400_000
+
+# Topic: schemas of its records, key, writers, readers.
+TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+    "features": (("feature",), "event id", "your services", "collector"),
+    "predictions": (("prediction",), "event id", "your services", "collector"),
+    "labels": (("label",), "event id", "your services", "collector"),
+    "profiles": (("profile",), "model", "collector", "monitor"),
+    "examples": (("example_batch",), "model", "collector", "trainer"),
+    "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
+    "alerts": (("alert",), "fingerprint", "monitor", "trainer, dashboard, you"),
+    "commands": (("command",), "model", "people, CI", "trainer"),
+    "registry": (("manifest", "alias", "online_state"), "see below", "trainer", "collector, monitor, followers"),
+    "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),
+    "audit": (("audit",), "model", "trainer", "you"),
+    "dead-letters": (("dead_letter",), "source topic", "collector, trainer", "dashboard, you"),
+}
+
+# Reason: when, what to do.
+REASONS: dict[Reason, tuple[str, str]] = {
+    Reason.MALFORMED: (
+        "Empty record, broken JSON, JSON that is no object, an Avro body that does not fit its schema, or a command "
+        "without its fields.",
+        "Mend the sender.",
+    ),
+    Reason.NON_FINITE: ("NaN or an infinity, as a JSON word or an Avro double.", "Send null for a missing value."),
+    Reason.UNKNOWN_SCHEMA: (
+        "The first byte is neither JSON nor `C3`, or the Avro fingerprint is not that of this topic's schema.",
+        "Send JSON, or write with the schema of this version of Trimtab.",
+    ),
+    Reason.MISSING_FIELD: ("A required field is absent, null or empty.", "Add it; `detail` names it."),
+    Reason.WRONG_TYPE: (
+        "A value does not fit its field, its feature's type or the model's task; a served name or time that cannot be "
+        "read; a score outside 0 to 1; a command that does not exist.",
+        "Send the type that `detail` names, or mend the model's `features`.",
+    ),
+    Reason.UNKNOWN_MODEL: ("The model is not in `trimtab.yaml`.", "Configure it, or mend the name."),
+    Reason.TOO_LARGE: (
+        "More bytes than `collector.max_event_bytes` (1,000,000 by default).",
+        "Send less, or raise the limit; the topic itself takes 4,000,000.",
+    ),
+    Reason.DUPLICATE: (
+        "The same part of an id came again: this model's prediction, the features, or the label.",
+        "Usually nothing: a sender's retry. Else make ids unique.",
+    ),
+    Reason.LABEL_WITHOUT_PREDICTION: (
+        "The horizon ended and no prediction of that id had met the label.",
+        "Compare the ids of labels and predictions; raise `label_horizon` when labels come first by that much.",
+    ),
+    Reason.PREDICTION_WITHOUT_FEATURES: (
+        "The horizon ended, the prediction carried no features, and no feature event of that id came.",
+        "Send the features with the prediction, or mend the feature events.",
+    ),
+}
+
+_TEXTS = {
+    "id": "order-1001",
+    "model": "credit",
+    "version": "credit@7",
+    "label": "1",
+    "segment": "",
+    "feature": "income",
+    "statistic": "psi",
+    "status": "drift",
+    "alias": "champion",
+    "reason": "promotion",
+    "candidate": "reset",
+    "trigger": "drift",
+    "action": "promoted",
+    "actor": "trainer",
+    "topic": "trimtab.labels",
+    "reference": "credit@7",
+    "fingerprint": "5f2c8d0e9b1a7c34",
+    "incident": "5f2c8d0e9b1a7c34-1767571200000",
+    "summary": "income of credit@7 has drifted.",
+    "detail": "id 'order-1001' was already labelled",
+}
+_NUMBERS = {"version": 7, "parent": 6, "count": 1200, "first": 100, "last": 1299, "partition": 1, "offset": 1299}
+_NUMBERS |= {"source_partitions": 4, "size_bytes": 1024, "first_offset": 100, "last_offset": 1299}
+_MAP_KEYS = {
+    "features": "income",
+    "counts": "predictions",
+    "environment": "python",
+    "metrics": "accuracy",
+    "race": "examples",
+    "details": "mean_difference",
+}
+_SPECIAL = {"dead_letter": {"reason": "duplicate"}, "command": {"reason": "income drifted", "actor": "ada"}}
+
+
+def example(name: str) -> dict[str, Any]:
+    """A record of schema ``name``, built from the schema."""
+    record: dict[str, Any] = _value(read_schema(name), "", {})
+    return record | _SPECIAL.get(name, {})
+
+
+def _value(kind: Any, field: str, named: dict[str, Any]) -> Any:  # noqa: PLR0911  one return for each kind of type
+    if isinstance(kind, list):
+        return _value(next(one for one in kind if one != "null"), field, named)
+    if isinstance(kind, str) and kind in named:
+        return _value(named[kind], field, named)
+    if isinstance(kind, str):
+        return _scalar(kind, field)
+    if "name" in kind:
+        named[kind["name"]] = kind
+    match kind["type"]:
+        case "record":
+            return {part["name"]: _value(part["type"], part["name"], named) for part in kind["fields"]}
+        case "array":
+            return [_value(kind["items"], field, named)]
+        case "map":
+            text = "3.12.8" if field == "environment" else None
+            return {_MAP_KEYS.get(field, "psi"): text or _value(kind["values"], field, named)}
+        case "enum":
+            return kind["symbols"][0]
+    return _value(kind["type"], field, named)
+
+
+def _scalar(kind: str, field: str) -> Any:
+    match kind:
+        case "string":
+            digest = "sha256" in field or "digest" in field
+            return "9f86d081884c7d65" * 4 if digest else _TEXTS.get(field, field)
+        case "double":
+            return {"label": 1.0, "prediction": 1.0, "score": 0.83}.get(field, 0.31)
+        case "bytes":
+            return b'{"count":1200}' if field == "sketch" else b"order-1001"
+        case "boolean":
+            return True
+    time = field.endswith("_ms") or field == "time"
+    return 1_767_571_200_000 if time else _NUMBERS.get(field, 1299)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: bytes in base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def fields(kind: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Path, type and doc of every field, those of records within it after it."""
+    for field in kind["fields"]:
+        name = path + field["name"]
+        doc = field.get("doc", "")
+        yield (
+            name,
+            _type(field["type"]) + (f", default {json.dumps(field['default'])}" if "default" in field else ""),
+            doc,
+        )
+        inner = _record(field["type"])
+        if inner is not None:
+            yield from fields(inner[0], name + inner[1] + ".")
+
+
+def _record(kind: Any) -> tuple[Any, str] | None:
+    """The record inside a type, and ``[]`` when it is a list of them."""
+    if isinstance(kind, dict) and kind["type"] == "record":
+        return kind, ""
+    if isinstance(kind, dict) and kind["type"] == "array":
+        found = _record(kind["items"])
+        return None if found is None else (found[0], "[]" + found[1])
+    return None
+
+
+def _type(kind: Any) -> str:  # noqa: PLR0911  one return for each kind of type
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list):
+        return " or ".join(_type(one) for one in kind)
+    match kind["type"]:
+        case "array":
+            return f"list of {_type(kind['items'])}"
+        case "map":
+            return f"map to ({_type(kind['values'])})"
+        case "enum":
+            return "one of " + ", ".join(kind["symbols"])
+        case "record":
+            return "record"
+    return f"{kind['type']} ({kind['logicalType']})" if "logicalType" in kind else _type(kind["type"])
+
+
+def _topics() -> str:
+    lines = ["| topic | key | cleanup | kept | written by | read by | schema |", "|---|---|---|---|---|---|---|"]
+    for spec in TOPICS:
+        schemas, key, writers, readers = TOPIC_FACTS[spec.name]
+        kept = "for ever" if spec.retention_ms < 0 else f"{spec.retention_ms // _DAY_MS} days"
+        named = ", ".join(f"`{name}`" for name in schemas) or "internal"
+        lines.append(f"| `{spec.name}` | {key} | {spec.cleanup} | {kept} | {writers} | {readers} | {named} |")
+    return "\n".join(lines)
+
+
+def _reasons() -> str:
+    lines = ["| reason | when | what to do |", "|---|---|---|"]
+    return "\n".join(
+        lines + [f"| `{reason.value}` | {REASONS[reason][0]} | {REASONS[reason][1]} |" for reason in Reason]
+    )
+
+
+def _schema(name: str) -> str:
+    schema = read_schema(name)
+    record = example(name)
+    decode(name, encode(name, record))  # raises when the example does not fit its schema
+    rows = [f"| `{path}` | {kind} | {doc} |" for path, kind, doc in fields(schema)]
+    return "\n".join(
+        [
+            f"### `{name}`",
+            "",
+            f"{schema['doc']} Fingerprint on the wire: `{fingerprint_of(name).hex()}`.",
+            "",
+            "| field | type | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "```json",
+            json.dumps(_plain(record), indent=2),
+            "```",
+        ]
+    )
+
+
+def render(page: str) -> str:
+    """The page with its generated parts made anew."""
+    parts = {"topics": _topics(), "reasons": _reasons(), "schemas": "\n\n".join(map(_schema, schema_names()))}
+    for name, text in parts.items():
+        begin, end = f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
+        pattern = re.escape(begin) + r".*?" + re.escape(end)
+        page, count = re.subn(pattern, lambda _, t=f"{begin}\n{text}\n{end}": t, page, flags=re.DOTALL)  # type: ignore[misc]
+        if count != 1:
+            raise SystemExit(f"{PAGE.name}: the markers of {name!r} must stand there once")
+    return page
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with ``--check`` say whether it is fresh."""
+    page = PAGE.read_text(encoding="utf-8")
+    made = render(page)
+    if "--check" in arguments:
+        if made != page:
+            print("docs/events.md is stale; run: python docs/make_events.py", file=sys.stderr)
+        return int(made != page)
+    PAGE.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""docs/events.md says what the schemas and the code say."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import avro.schema
+import pytest
+
+from trimtab.events import Reason, decode, encode, fingerprint_of, read_schema, schema_names
+from trimtab.kafka.topics import TOPICS
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "docs" / "make_events.py"
+
+
+@pytest.fixture(scope="module")
+def made() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_events", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_fresh() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_page_is_noticed(made: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = tmp_path / "events.md"
+    stale.write_text(made.PAGE.read_text(encoding="utf-8").replace("event id", "event name"), encoding="utf-8")
+    monkeypatch.setattr(made, "PAGE", stale)
+    assert made.main(["--check"]) == 1
+    assert made.main([]) == 0
+    assert made.main(["--check"]) == 0
+
+
+def test_every_schema_belongs_to_a_topic(made: ModuleType) -> None:
+    used = [name for schemas, *_ in made.TOPIC_FACTS.values() for name in schemas]
+    assert sorted(used) == list(schema_names())
+    assert list(made.TOPIC_FACTS) == [spec.name for spec in TOPICS]
+
+
+def test_every_reason_is_explained(made: ModuleType) -> None:
+    assert list(made.REASONS) == list(Reason)
+    said = next(field["doc"] for field in read_schema("dead_letter")["fields"] if field["name"] == "reason")
+    assert all(reason.value in said for reason in Reason)
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_every_field_is_explained(name: str) -> None:
+    assert read_schema(name)["doc"].endswith(".")
+    assert [path for path, doc in _docs(read_schema(name)) if not doc] == []
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_both_avro_libraries_agree(name: str) -> None:
+    parsed = avro.schema.parse(json.dumps(read_schema(name)))
+    assert parsed.fingerprint("CRC-64-AVRO") == fingerprint_of(name)
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_every_example_fits_its_schema(name: str, made: ModuleType) -> None:
+    record = made.example(name)
+    assert set(decode(name, encode(name, record))) == set(record)
+
+
+def _docs(kind: Any, path: str = "") -> list[tuple[str, str]]:
+    """Every field of every record within a schema, with its doc."""
+    if isinstance(kind, list):
+        return [found for one in kind for found in _docs(one, path)]
+    if not isinstance(kind, dict):
+        return []
+    out = []
+    for field in kind.get("fields", []):
+        inner = f"{path}/{field['name']}"
+        out += [(inner, field.get("doc", "")), *_docs(field["type"], inner)]
+    for part in ("items", "values"):
+        out += _docs(kind.get(part), path)
+    return out
