@@ -56,7 +56,7 @@ def fingerprint_of(name: str) -> bytes:
     8
     """
     canonical = fastavro.schema.to_parsing_canonical_form(read_schema(name))
-    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))[::-1]
+    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def encode(name: str, record: dict[str, Any]) -> bytes:
