@@ -17,11 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from trimtab.client.choice import Target, targets
+from trimtab.client.replica import Replica
 from trimtab.config import Config, ModelConfig, load_config
 from trimtab.errors import ConfigError, KafkaError, RegistryError
 from trimtab.events import canonical_features, served_name
@@ -39,6 +41,9 @@ log = logging.getLogger("trimtab.client")
 _RETRY_S = 1.0
 _FETCH_S = 5.0
 _REMEMBERED = 100
+
+
+_NO_LOCK = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,9 @@ class ModelFollower:
         The configuration or where it lies; None reads ``trimtab.yaml`` as the command line does.
     on_reload
         Called with each new :class:`ServedModel`, in the loading thread.
+    replica
+        Learn the examples here too, from the published state on: the same model as the trainer's, sooner. Only for
+        models in mode ``online``.
 
     Raises
     ------
@@ -103,6 +111,7 @@ class ModelFollower:
         config: Config | Path | str | None = None,
         *,
         on_reload: Callable[[ServedModel], None] | None = None,
+        replica: bool = False,
     ) -> None:
         whole = config if isinstance(config, Config) else load_config(None if config is None else Path(config))
         self._config = _model_of(whole, model)
@@ -110,6 +119,8 @@ class ModelFollower:
         self._model = model
         self._task = make_task(self._config.task, classes=self._config.classes)
         self._on_reload = on_reload
+        self._wants_replica = replica and self._config.mode == "online"
+        self._replica: Replica | None = None
         self._served: ServedModel | None = None
         self._refused: deque[str] = deque(maxlen=_REMEMBERED)
         self._stats = FollowerStats(0, 0, None)
@@ -137,6 +148,9 @@ class ModelFollower:
         index.start(timeout_s)
         self._index = index
         self._reader = ChunkReader(self._kafka, f"trimtab-follower-{self._model}-chunks")
+        if self._wants_replica:
+            self._replica = Replica(self._kafka, self._model, self._task, self._on_learnt)
+            self._replica.start()
         self._changed.set()
         self._thread = threading.Thread(target=self._run, name=f"trimtab-follower-{self._model}", daemon=True)
         self._thread.start()
@@ -156,6 +170,8 @@ class ModelFollower:
             self._index.close()
         if self._thread is not None:
             self._thread.join()
+        if self._replica is not None:
+            self._replica.close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -184,12 +200,20 @@ class ModelFollower:
         EventError
             If a feature has the wrong type or is not finite.
         """
-        served = self._served
-        typed = canonical_features(features, self._config)
-        if served is None:
-            return ServedPrediction(None, None, None)
-        answer = self._task.predict(served.model, model_input(typed))
+        typed = model_input(canonical_features(features, self._config))
+        with self._replica.lock if self._replica is not None else _NO_LOCK:
+            served = self._served
+            if served is None:
+                return ServedPrediction(None, None, None)
+            answer = self._task.predict(served.model, typed)
         return ServedPrediction(answer.value, answer.score, served.name)
+
+    def _on_learnt(self, version: int, offset: int) -> None:
+        """The replica has learnt one more record."""
+        served = self._served
+        if served is not None and served.version == version:
+            name = served_name(self._model, version, offset)
+            self._served = replace(served, name=name, learnt_offset=offset)
 
     def _on_record(self, key: str, _record: dict[str, Any] | None) -> None:
         if key in (champion_key(self._model), online_key(self._model)):
@@ -221,6 +245,8 @@ class ModelFollower:
         version = int(alias["version"])
         online = index.online(self._model) if self._config.mode == "online" else None
         serving = None if self._served is None else (self._served.version, self._served.learnt_offset)
+        if self._replica is not None and serving is not None and serving[0] == version:
+            return  # the replica goes on by itself
         for target in targets(version, index.manifest(self._model, version), online, serving):
             if target.name in self._refused:
                 continue
@@ -256,7 +282,10 @@ class ModelFollower:
         changed_ms = record.get("published_ms") if target.learnt_offset is not None else alias.get("changed_ms")
         latency_ms = now_ms - changed_ms if isinstance(changed_ms, int) else None
         with self._loaded:
-            self._served = served
+            with self._replica.lock if self._replica is not None else _NO_LOCK:
+                if self._replica is not None:
+                    self._replica.rebase(model, target.version, _learnt_offset(target))
+                self._served = served
             self._stats = FollowerStats(self._stats.reloads + 1, self._stats.refused, latency_ms)
             self._loaded.notify_all()
         if self._on_reload is None:
@@ -271,6 +300,13 @@ class ModelFollower:
         self._stats = FollowerStats(self._stats.reloads, self._stats.refused + 1, self._stats.last_reload_ms)
         keeps = "no model is served" if self._served is None else f"{self._served.name} stays in service"
         log.error("%s@%s is refused: %s; %s", self._model, target.name, error, keeps)
+
+
+def _learnt_offset(target: Target) -> int:
+    """Examples offset up to which a state to load has learnt."""
+    if target.learnt_offset is not None:
+        return target.learnt_offset
+    return int((target.record or {})["examples"]["last_offset"])
 
 
 def _model_of(config: Config, model: str) -> ModelConfig:

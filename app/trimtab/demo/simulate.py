@@ -133,7 +133,10 @@ class Simulation:
     def play(self, stop: Callable[[], bool] = lambda: False) -> Played:
         """Play all rows, or until ``stop()``; what was sent is delivered when this returns, and after Ctrl-C too."""
         began = time.monotonic()
-        followers = {name: ModelFollower(name, self._config, on_reload=self._reloaded(name)) for name in self._models}
+        followers = {
+            name: ModelFollower(name, self._config, on_reload=self._reloaded(name), replica=True)
+            for name in self._models
+        }
         self._followers = followers
         try:
             with Producer(self._config) as producer:

@@ -181,6 +181,8 @@ class Collector:
             f"trimtab-collector-{self._instance}",
             transactional_id=f"{self._config.kafka.topic_prefix}collector-{self._instance}",
             transaction_timeout_ms=15_000,
+            # Records are on their way while the next ones are being made.
+            linger_ms=0,
         )
         try:
             made.init_transactions(TRANSACTION_TIMEOUT_S)

@@ -9,19 +9,16 @@ teaches each model exactly once.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import orjson
 
 from trimtab.config import Config
 from trimtab.errors import TrainingError
-from trimtab.events import Example, decode
 from trimtab.kafka.clients import producer
 from trimtab.kafka.log import read_range
 from trimtab.kafka.tables import read_table
@@ -33,10 +30,10 @@ from trimtab.registry.records import INDEX_PARTITION, INLINE_BYTES, inline_snaps
 from trimtab.registry.snapshot import dump, load
 from trimtab.roles.trainer_records import audit_of, online_record, publish_online, publish_promotion, publish_rollback
 from trimtab.roles.transactions import TransactionalOutput
-from trimtab.training import Batch, Decision, Promotion, Rollback, Trainer
+from trimtab.training import Decision, Promotion, Rollback, Trainer, read_batch
 from trimtab.training.checkpoint import decode_state, encode_state
 
-__all__ = ["TrainedModel", "TrainedPartition", "read_batch"]
+__all__ = ["TrainedModel", "TrainedPartition"]
 
 log = logging.getLogger("trimtab.trainer")
 
@@ -56,13 +53,6 @@ class TrainedModel:
     state_bytes: int = 0
     checkpoint_at: float = field(default_factory=time.monotonic)
     held: list[Callable[[], Any]] = field(default_factory=list)
-
-
-def read_batch(offset: int, value: bytes) -> Batch:
-    """One record of the examples log."""
-    record = decode("example_batch", value)
-    examples = [msgspec.convert(example, Example) for example in record["examples"]]
-    return Batch(offset, hashlib.sha256(value).hexdigest(), examples)
 
 
 class TrainedPartition:

@@ -20,8 +20,8 @@ from trimtab.events import EventError, Reason, dead_letter
 from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.roles.faust_app import acknowledge, fail, is_current, make_app, run_app
-from trimtab.roles.trained_partition import TrainedModel, TrainedPartition, read_batch
-from trimtab.training import Decision, Trigger
+from trimtab.roles.trained_partition import TrainedModel, TrainedPartition
+from trimtab.training import Decision, Trigger, read_batch
 
 __all__ = ["run"]
 

@@ -1,7 +1,7 @@
 """Learning, races and promotion: the pure part of the trainer."""
 
 from trimtab.training.decisions import Decision, Note, Promotion, Rollback
-from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input
+from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input, read_batch
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.trainer import PastChampion, Trainer, TrainerState
 
@@ -20,4 +20,5 @@ __all__ = [
     "TrainerState",
     "Trigger",
     "model_input",
+    "read_batch",
 ]

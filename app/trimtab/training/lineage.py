@@ -6,9 +6,11 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from trimtab.events import Example, FeatureValue
+import msgspec
 
-__all__ = ["Batch", "LearntRange", "Lineage", "model_input"]
+from trimtab.events import Example, FeatureValue, decode
+
+__all__ = ["Batch", "LearntRange", "Lineage", "model_input", "read_batch"]
 
 
 class Batch(NamedTuple):
@@ -56,6 +58,13 @@ class Lineage:
     model: Any
     parent: int | None = None
     learnt: LearntRange = field(default_factory=LearntRange)
+
+
+def read_batch(offset: int, value: bytes) -> Batch:
+    """One record of the examples log; raises ValueError when it is none."""
+    record = decode("example_batch", value)
+    examples = [msgspec.convert(example, Example) for example in record["examples"]]
+    return Batch(offset, hashlib.sha256(value).hexdigest(), examples)
 
 
 def model_input(features: dict[str, FeatureValue]) -> dict[str, Any]:
