@@ -11,6 +11,9 @@ __all__ = ["Account"]
 _COUNTED = ("events", "labelled")
 
 
+_LATE = ("late_events", "late_labelled")
+
+
 @dataclass
 class Account:
     """Sums the counts that the monitor reports for its closed windows.
@@ -33,7 +36,7 @@ class Account:
     def metric(self, record: Mapping[str, Any]) -> None:
         """Take one record of the topic ``metrics``; only those for all events of a model count."""
         statistic = record["statistic"]
-        if record["segment"] or record["feature"] or statistic not in (*_COUNTED, "late_events"):
+        if record["segment"] or record["feature"] or statistic not in (*_COUNTED, *_LATE):
             return
         if statistic in _COUNTED:
             # The value is part of it: one window may come in parts, one for each reference it was measured against.

@@ -49,7 +49,7 @@ class DemoOptions:
 
     file: Path | None = None
     label: str | None = None
-    rate: float = 500.0
+    rate: float = 450.0
     rows: int | None = None
     out: Path = Path("trimtab-demo")
     plot: bool = True

@@ -126,7 +126,8 @@ class Join:
                 outcomes += self._resolve(entry, waiting)
             except EventError as error:
                 del entry.predictions[model]
-                outcomes.append(Refused("features", event.id, source, error))
+                # The prediction is what cannot be used, whichever of the two came first.
+                outcomes.append(Refused("predictions", event.id, Source(*waiting.source), error))
                 continue
             outcomes += self._match(entry, model)
         self._keep(event.id, entry)

@@ -52,7 +52,7 @@ class PendingStore:
         self._encode = msgspec.msgpack.Encoder()
         self._decode = msgspec.msgpack.Decoder(Entry)
         self._changed: dict[str, tuple[Entry, int] | None] = {}
-        self._dropped: list[bytes] = []
+        self._dropped: set[bytes] = set()
         raw = self._db.get(_META)
         self.meta = msgspec.msgpack.decode(raw, type=Meta) if raw is not None else Meta()
 
@@ -78,7 +78,7 @@ class PendingStore:
             if key in self._dropped:
                 continue
             entry = self.get(event_id)
-            self._dropped.append(key)
+            self._dropped.add(key)
             if entry is not None:
                 self._changed[event_id] = None
                 yield event_id, entry
@@ -86,6 +86,9 @@ class PendingStore:
     def commit(self, meta: Meta) -> None:
         """Make all changes and ``meta`` durable together."""
         batch = WriteBatch(raw_mode=True)
+        # Before the puts: an id that left may be back with the same expiry.
+        for dropped in self._dropped:
+            batch.delete(dropped)
         for event_id, change in self._changed.items():
             key = event_id.encode()
             if change is None:
@@ -94,8 +97,6 @@ class PendingStore:
                 entry, expires_ms = change
                 batch.put(_ENTRY + key, self._encode.encode(entry))
                 batch.put(_EXPIRY + (expires_ms + _SIGN).to_bytes(8, "big") + key, b"")
-        for key in self._dropped:
-            batch.delete(key)
         batch.put(_META, msgspec.msgpack.encode(meta))
         try:
             self._db.write(batch)
