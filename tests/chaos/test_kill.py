@@ -74,7 +74,9 @@ def test_each_role_is_killed_once(kafka: KafkaConfig, tmp_path: Path, chaos_seed
         found = settled(results, stream)
         restarts = supervisor.restarts()
     told = {name: counted(results.metrics(), (name,)) for name in ("events", "labelled", "late_events")}
-    assert found == [], f"{found}; told {told}, profiled {results.profiled()}; seed {chaos_seed}, kills {kills}, restarts {restarts}"
+    assert found == [], (
+        f"{found}; told {told}, profiled {results.profiled()}; seed {chaos_seed}, kills {kills}, restarts {restarts}"
+    )
     assert restarts == {f"{role}-1": 1 for role in ROLES}
     assert len(results.version_keys()) >= len(MODELS)
 
