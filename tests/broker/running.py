@@ -26,8 +26,7 @@ from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.records import SnapshotRef
 from trimtab.registry.snapshot import load
-from trimtab.training import read_batch
-from trimtab.training import TrainerState
+from trimtab.training import TrainerState, read_batch
 from trimtab.training.checkpoint import decode_state
 
 ROLES = ("collector", "monitor", "trainer")

@@ -22,7 +22,7 @@ def counted(metrics: Iterable[Mapping[str, Any]], statistics: tuple[str, ...]) -
 
 def predictions_once(sent: Mapping[str, int], metrics: Iterable[Mapping[str, Any]], labelled: int = 0) -> list[str]:
     """Every prediction is in one window or counted as late; and so is each of the ``labelled`` examples per model."""
-    total = counted(metrics, ("events", "labelled", "late_events"))
+    total = counted(metrics, ("events", "labelled", "late_events", "late_labelled"))
     return [
         f"{model}: {total[model]} predictions and examples in windows or late, {count + labelled} expected"
         for model, count in sent.items()

@@ -19,7 +19,7 @@ def test_counts_of_predictions() -> None:
     assert predictions_once({"m": 9}, right), "one is lost"
     assert predictions_once({"m": 8}, [*right, metric(3)]), "a window is doubled"
     assert predictions_once({"m": 8, "n": 1}, right), "a model is lost"
-    assert predictions_once({"m": 8}, [*right, metric(5, "labelled")], labelled=5) == []
+    assert predictions_once({"m": 8}, [*right, metric(4, "labelled"), metric(1, "late_labelled")], labelled=5) == []
 
 
 def test_examples() -> None:

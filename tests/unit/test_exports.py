@@ -23,4 +23,4 @@ def test_exports_resolve(name: str) -> None:
 def test_public_names() -> None:
     assert set(trimtab.__all__) == {"ModelFollower", "Producer", "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        trimtab.Nothing
+        _ = trimtab.Nothing
