@@ -1,0 +1,138 @@
+"""The trainer's state machine: exact first version, learning once, the same after a restart at any record."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from trimtab.config import ModelConfig, parse_config
+from trimtab.events import Example
+from trimtab.registry import dump, load, state_digest
+from trimtab.training import Batch, Decision, Promotion, Rollback, Trainer, Trigger
+from trimtab.training.checkpoint import decode_state, encode_state
+
+CONFIG = """
+models:
+  m:
+    task: binary
+    mode: {mode}
+    features: {{a: {{type: numeric}}, b: {{type: numeric}}}}
+    factory:
+      pipeline:
+        - {{class: "river.preprocessing:StandardScaler"}}
+        - {{class: "river.linear_model:LogisticRegression"}}
+    first_version_after: 200
+    reference_examples: 200
+    triggers: {{schedule: 100ms, cooldown: 50ms}}
+    race: {{min_examples: 50, max_examples: 400, reset_examples: 150}}
+    gates: {{promotion: {promotion}}}
+"""
+
+
+def config(mode: str = "frozen", promotion: str = "auto") -> ModelConfig:
+    return parse_config(CONFIG.format(mode=mode, promotion=promotion), source="test", environ={}).models["m"]
+
+
+def log(count: int, turn: int, seed: int = 1) -> list[Batch]:
+    """A log whose concept turns round at example ``turn``."""
+    rng = random.Random(seed)
+    examples = []
+    for i in range(count):
+        a, b = rng.gauss(0, 1), rng.gauss(0, 1)
+        label = "1" if (a + 0.3 * rng.gauss(0, 1) > 0) == (i < turn) else "0"
+        examples.append(Example(str(i), i, i, {"a": a, "b": b}, label, None, None, 1, None, i))
+    batches, at = [], 0
+    while at < count:
+        size = rng.randint(1, 20)
+        batches.append(Batch(2 * len(batches), f"{len(batches):x}", examples[at : at + size]))
+        at += size
+    return batches
+
+
+def told(decisions: list[Decision]) -> list[str]:
+    return [
+        f"{type(d).__name__} {getattr(d, 'version', '')} {state_digest(d.model) if isinstance(d, Promotion) else ''}"
+        for d in decisions
+    ]
+
+
+def run(trainer: Trainer, batches: list[Batch]) -> list[str]:
+    return [line for batch in batches for line in told(trainer.on_batch(batch))]
+
+
+def test_the_first_version_stands_at_the_first_record_with_enough_examples() -> None:
+    trainer, seen = Trainer("m", config()), 0
+    for batch in log(300, 300):
+        decisions = trainer.on_batch(batch)
+        seen += len(batch.examples)
+        if decisions:
+            break
+    (first,) = decisions
+    assert isinstance(first, Promotion)
+    assert seen - len(batch.examples) < 200 <= seen == first.learnt.count
+    assert (first.version, first.parent, first.learnt.last) == (1, None, batch.offset)
+
+
+def test_a_record_teaches_once() -> None:
+    batches = log(260, 260)
+    once, twice = Trainer("m", config()), Trainer("m", config())
+    for batch in batches:
+        once.on_batch(batch)
+        twice.on_batch(batch)
+        assert twice.on_batch(batch) == []
+    assert state_digest(once.state.lineage.model) == state_digest(twice.state.lineage.model)
+    assert once.state.count == twice.state.count == 260
+
+
+@pytest.mark.parametrize("mode", ["frozen", "online"])
+def test_a_restart_at_any_record_changes_nothing(mode: str) -> None:
+    batches = log(1_200, 600)
+    whole = Trainer("m", config(mode))
+    expected = run(whole, batches)
+    assert any("Promotion 2" in line for line in expected)
+    for stop in range(5, len(batches), 17):
+        before = Trainer("m", config(mode))
+        lines = run(before, batches[:stop])
+        data = encode_state(before.state, dump)
+        after = Trainer("m", config(mode), decode_state(data, lambda part: load(part, max_bytes=1_000_000)))
+        for batch in batches[:stop]:
+            after.recent.add(batch)
+        # The log is read again from a little before the checkpoint, as after a crash.
+        lines += run(after, batches[max(0, stop - 3) :])
+        assert lines == expected, f"restart at record {stop}"
+        assert state_digest(after.state.lineage.model) == state_digest(whole.state.lineage.model)
+
+
+def test_no_promotion_without_a_change() -> None:
+    promoted = [line for seed in range(5) for line in run(Trainer("m", config()), log(1_500, 1_500, seed))]
+    assert sum("Promotion" in line for line in promoted) <= 6  # five first versions, and at most one by chance
+
+
+def test_a_winner_waits_for_approval_and_never_means_never() -> None:
+    waiting = Trainer("m", config(promotion="approve"))
+    assert not any("Promotion 2" in line for line in run(waiting, log(1_200, 600)))
+    (approved,) = waiting.on_approve("ann")
+    assert isinstance(approved, Promotion)
+    assert approved.actor == "ann"
+    assert not any("Promotion 2" in line for line in run(Trainer("m", config(promotion="never")), log(1_200, 600)))
+
+
+def test_a_trigger_that_may_not_start_says_why_and_is_kept() -> None:
+    trainer = Trainer("m", config())
+    (note,) = trainer.on_trigger(Trigger("drift", "i-1"))
+    assert note.action == "race_not_started"  # type: ignore[union-attr]
+    run(trainer, log(400, 400))
+    assert trainer.state.race is not None
+    assert trainer.state.race.trigger.incident == "i-1"
+
+
+def test_a_person_rolls_back() -> None:
+    trainer = Trainer("m", config())
+    run(trainer, log(1_200, 600))
+    serving = trainer.state.champions[-1].version
+    (back,) = trainer.on_rollback("ann")
+    assert isinstance(back, Rollback)
+    assert back.replaced == serving
+    assert trainer.champion is not None
+    assert trainer.champion.version == back.version
