@@ -42,7 +42,8 @@ def log(count: int, turn: int, seed: int = 1) -> list[Batch]:
         a, b = rng.gauss(0, 1), rng.gauss(0, 1)
         label = "1" if (a + 0.3 * rng.gauss(0, 1) > 0) == (i < turn) else "0"
         examples.append(Example(str(i), i, i, {"a": a, "b": b}, label, None, None, 1, None, i))
-    batches, at = [], 0
+    batches: list[Batch] = []
+    at = 0
     while at < count:
         size = rng.randint(1, 20)
         batches.append(Batch(2 * len(batches), f"{len(batches):x}", examples[at : at + size]))
