@@ -55,6 +55,8 @@ class RegistryIndex:
         self._client_id = client_id
         self._topic: str = Topics(config.topic_prefix).registry
         self._records: dict[str, Record] = {}
+        # References as they were parsed, with the record each was parsed from.
+        self._references: dict[str, tuple[Record, Reference]] = {}
         self._callbacks: list[Callback] = []
         self._position = 0
         self._moved = threading.Condition()
@@ -164,12 +166,17 @@ class RegistryIndex:
         wire = self._get(key)
         if wire is None:
             return None
+        known = self._references.get(key)
+        if known is not None and known[0] is wire:
+            return known[1]
         try:
-            return Reference.from_wire(wire)
+            reference = Reference.from_wire(wire)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(
                 f"{self._topic}: {key} is damaged ({type(error).__name__}: {error}); publish the version again"
             ) from error
+        self._references[key] = (wire, reference)
+        return reference
 
     def _get(self, key: str) -> Record | None:
         with self._moved:
@@ -246,6 +253,7 @@ class RegistryIndex:
         with self._moved:
             if record is None:
                 self._records.pop(key, None)
+                self._references.pop(key, None)
             else:
                 self._records[key] = record
         for callback in self._callbacks:

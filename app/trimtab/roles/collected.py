@@ -89,21 +89,23 @@ class Collected:
         )
         self._dead.append(Output(self._topics.dead_letters, topic.encode(), letter))
 
-    def outputs(self, source_partitions: int) -> Iterator[Output]:
-        """The records of this flush: dead letters, profiles, examples."""
+    def outputs(self) -> Iterator[Output]:
+        """The dead letters and examples of this flush; what others wait for comes first."""
         yield from self._dead
-        for name, partials in self._partials.items():
-            home = partition_of(name, self._partitions)
-            if partials:
-                record = partials.build(source_partitions)
-                yield Output(self._topics.profiles, name.encode(), encode("profile", record), home)
+        for name, gathered in self._examples.items():
             # Partitions are read in turns; models learn in the order of time.
-            examples = sorted(self._examples[name], key=_order)
+            examples = sorted(gathered, key=_order)
             for start in range(0, len(examples), MAX_BATCH_EXAMPLES):
                 chunk = examples[start : start + MAX_BATCH_EXAMPLES]
                 batch = {"model": name, "examples": [msgspec.structs.asdict(example) for example in chunk]}
-                yield Output(self._topics.examples, name.encode(), encode("example_batch", batch), home)
-        self.clear()
+                yield Output(self._topics.examples, name.encode(), encode("example_batch", batch), self._home(name))
+
+    def profiles(self, source_partitions: int) -> Iterator[Output]:
+        """The profiles of this flush."""
+        for name, partials in self._partials.items():
+            if partials:
+                record = partials.build(source_partitions)
+                yield Output(self._topics.profiles, name.encode(), encode("profile", record), self._home(name))
 
     def clear(self) -> None:
         """Forget everything gathered."""
@@ -111,6 +113,9 @@ class Collected:
         for name, partials in self._partials.items():
             partials.clear()
             self._examples[name] = []
+
+    def _home(self, model: str) -> int:
+        return partition_of(model, self._partitions)
 
 
 def _order(example: Example) -> tuple[int, int, str]:

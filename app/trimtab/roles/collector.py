@@ -4,8 +4,8 @@ A flush is one Kafka transaction, in numbered steps (docs/guarantees.md has the 
 each of them does)::
 
     1 begin          the transaction
-    2 produce        profiles, examples and dead letters of everything read since the last flush
-    3 send offsets   of the inputs, under this member's group generation (fences a zombie)
+    2 produce        examples, dead letters and profiles of everything read since the last flush
+    3 send offsets   of the inputs, under this member's group generation (fences a zombie); meanwhile profiles are made
     4 commit         Kafka shows outputs and offsets together, or neither
     5 store          pending ids and the same offsets go to RocksDB in one write batch
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as RawError
@@ -23,11 +24,11 @@ from trimtab.errors import KafkaError
 from trimtab.events import Decoder, EventError
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.topics import Topics
-from trimtab.profiles import Reference
 from trimtab.registry.index import RegistryIndex
 from trimtab.roles.collected import Collected, Output
 from trimtab.roles.collected_partition import CollectedPartition, catch_up
 from trimtab.roles.process import StopSignal, data_dir
+from trimtab.roles.references import References
 
 __all__ = ["Collector", "run"]
 
@@ -35,6 +36,7 @@ log = logging.getLogger("trimtab.collector")
 
 BUSY_FLUSH_S = 0.5
 IDLE_WAIT_S = 0.05
+EXPIRE_EVERY_S = 1.0
 TRANSACTION_TIMEOUT_S = 30.0
 
 
@@ -57,7 +59,7 @@ class Collector:
         self._horizon_ms = max(model.label_horizon for model in config.models.values())
         self._folder = data_dir(config) / f"collector-{instance}" / (config.kafka.topic_prefix.strip(".") or "default")
         self._index = RegistryIndex(config.kafka, f"trimtab-collector-{instance}")
-        self._collected = Collected(config, self._reference)
+        self._collected = Collected(config, References(self._index).get)
         self._partitions: dict[int, CollectedPartition] = {}
         self._consumer: Consumer = consumer(
             config.kafka,
@@ -70,7 +72,8 @@ class Collector:
         self._producer = self._new_producer()
         self._drained: set[tuple[str, int]] = set()
         self._dirty = 0
-        self._last_flush = time.monotonic()
+        self._last_flush = self._last_expiry = time.monotonic()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="offsets")
 
     def run(self, stop: StopSignal) -> None:
         """Collect until ``stop`` is set."""
@@ -93,8 +96,11 @@ class Collector:
         for message in messages:
             self._take(message)
         interval = BUSY_FLUSH_S if len(messages) >= size else self._config.collector.flush_interval / 1000
-        if time.monotonic() - self._last_flush >= interval:
+        now = time.monotonic()
+        if now - self._last_expiry >= EXPIRE_EVERY_S:
+            self._last_expiry = now
             self._expire()
+        if now - self._last_flush >= interval:
             self._flush()
 
     def _take(self, message: Message) -> None:
@@ -138,23 +144,30 @@ class Collector:
             return
         try:
             self._producer.begin_transaction()
-            for output in self._collected.outputs(self._config.kafka.partitions):
+            for output in self._collected.outputs():
                 self._produce(output)
-            offsets = [
-                TopicPartition(topic, number, offset)
-                for number, partition in self._partitions.items()
-                for topic, offset in partition.offsets.items()
-            ]
-            group = self._consumer.consumer_group_metadata()
-            self._producer.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
+            sent = self._executor.submit(self._send_offsets)
+            for output in self._collected.profiles(self._config.kafka.partitions):
+                self._produce(output)
+            sent.result()
             self._producer.commit_transaction(TRANSACTION_TIMEOUT_S)
         except KafkaException as error:
             log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
             self._rewind()
             return
+        self._collected.clear()
         for partition in self._partitions.values():
             partition.commit()
         self._dirty = 0
+
+    def _send_offsets(self) -> None:
+        offsets = [
+            TopicPartition(topic, number, offset)
+            for number, partition in self._partitions.items()
+            for topic, offset in partition.offsets.items()
+        ]
+        group = self._consumer.consumer_group_metadata()
+        self._producer.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
 
     def _produce(self, output: Output) -> None:
         while True:
@@ -193,7 +206,10 @@ class Collector:
     def _committed(self, numbers: dict[int, CollectedPartition]) -> list[TopicPartition]:
         """Where to read on: the committed offset of every input partition, or its beginning."""
         wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics.inputs]
-        found = self._consumer.committed(wanted, timeout=TRANSACTION_TIMEOUT_S)
+        try:
+            found = self._consumer.committed(wanted, timeout=TRANSACTION_TIMEOUT_S)
+        except KafkaException as error:
+            raise KafkaError(f"cannot ask for the committed offsets: {message_of(error)}; is Kafka up?") from error
         # A negative offset means that nothing was committed; -2 is the beginning.
         return [TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else -2) for p in found]
 
@@ -228,16 +244,9 @@ class Collector:
     def _reader(self) -> Consumer:
         return consumer(self._config.kafka, f"trimtab-collector-{self._instance}-again", enable_partition_eof=True)
 
-    def _reference(self, model: str, version: int) -> Reference | None:
-        found = self._index.reference(model, version)
-        if found is None and self._index.manifest(model, version) is None:
-            # A producer may serve a version a moment before we hear of it.
-            self._index.refresh()
-            found = self._index.reference(model, version)
-        return found
-
     def _close(self) -> None:
         self._consumer.close()
+        self._executor.shutdown()
         for partition in self._partitions.values():
             partition.close()
         self._index.close()

@@ -165,7 +165,7 @@ class _Partition:
         metrics: list[dict[str, Any]] = []
         alerts: list[dict[str, Any]] = []
         for window in closed:
-            reference = await self._references.get(model.name, window.key.version)
+            reference = await asyncio.to_thread(self._references.get, model.name, window.key.version)
             new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts

@@ -1,40 +1,50 @@
-"""References of model versions, kept once read: a version's reference never changes."""
+"""References of model versions, with one that was only just published waited for."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Protocol
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from trimtab.profiles import Reference
 
-__all__ = ["References"]
+__all__ = ["AGAIN_S", "References"]
+
+# How soon a version that the registry does not have is looked for again.
+AGAIN_S = 5.0
 
 
 class _Index(Protocol):
     def refresh(self, timeout_s: float = 5.0) -> None: ...
 
+    def manifest(self, model: str, version: int) -> Mapping[str, Any] | None: ...
+
     def reference(self, model: str, version: int) -> Reference | None: ...
 
 
 class References:
-    """Looks up references in the registry's index, and waits for one that was only just published."""
+    """Looks up references in the registry's index; blocks while it brings the index up to date.
 
-    def __init__(self, index: _Index) -> None:
+    A producer may serve a version a moment before the index here has it, so it is looked for once more; one that
+    never was (a producer can write any number) costs that only every ``AGAIN_S`` seconds.
+    """
+
+    def __init__(self, index: _Index, now: Callable[[], float] = time.monotonic) -> None:
         self._index = index
-        self._known: dict[tuple[str, int], Reference] = {}
+        self._now = now
+        self._missing: dict[tuple[str, int], float] = {}
 
-    async def get(self, model: str, version: int) -> Reference | None:
+    def get(self, model: str, version: int) -> Reference | None:
         """The reference of a version; None for version 0, or when the registry has none."""
         if version <= 0:
             return None
-        key = (model, version)
-        if key not in self._known:
-            found = self._index.reference(model, version)
-            if found is None:
-                # The version is served, so its publication is committed; the index may be a moment behind.
-                await asyncio.to_thread(self._index.refresh)
-                found = self._index.reference(model, version)
-            if found is None:
-                return None
-            self._known[key] = found
-        return self._known[key]
+        if self._index.manifest(model, version) is None:
+            self._look_for((model, version))
+        return self._index.reference(model, version)
+
+    def _look_for(self, version: tuple[str, int]) -> None:
+        now = self._now()
+        self._missing = {missing: at for missing, at in self._missing.items() if now - at < AGAIN_S}
+        if version not in self._missing:
+            self._index.refresh()
+            self._missing[version] = now
