@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Chart", "Curve", "Mark", "page", "rolling", "thin", "write_plot"]
+__all__ = ["Chart", "Curve", "Mark", "page", "rolling", "thin", "warm_up", "write_plot"]
 
 _MOST_POINTS = 1_500
 # Okabe and Ito's colours, which the colour-blind can tell apart.
@@ -85,6 +85,14 @@ def thin(count: int, most: int = _MOST_POINTS) -> list[int]:
     step = max(1, -(-count // most))
     indices = list(range(0, count, step))
     return indices if not count or indices[-1] == count - 1 else [*indices, count - 1]
+
+
+def warm_up() -> None:
+    """Load what drawing needs, such as fonts, which takes a second or two."""
+    from matplotlib.backends import backend_agg  # noqa: F401
+    from matplotlib.font_manager import FontProperties, findfont
+
+    findfont(FontProperties())
 
 
 def write_plot(chart: Chart, png: Path, page_path: Path, facts: dict[str, str]) -> None:

@@ -11,9 +11,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import yaml
@@ -22,7 +24,7 @@ from trimtab.config import Config, load_config
 from trimtab.demo.baseline import never_retrained, no_change
 from trimtab.demo.configure import ELEC2_LABEL, Names, data_file, demo_config
 from trimtab.demo.measure import read_examples
-from trimtab.demo.plot import Chart, Curve, Mark, write_plot
+from trimtab.demo.plot import Chart, Curve, Mark, warm_up, write_plot
 from trimtab.demo.report import Evidence, expected_events, result
 from trimtab.demo.simulate import Played, Simulation
 from trimtab.demo.story import Story
@@ -49,7 +51,7 @@ class DemoOptions:
 
     file: Path | None = None
     label: str | None = None
-    rate: float = 450.0
+    rate: float = 480.0
     rows: int | None = None
     out: Path = Path("trimtab-demo")
     plot: bool = True
@@ -85,9 +87,8 @@ def run_demo(
     path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     config = load_config(path)
     model = config.models[names.frozen]
-    baseline = never_retrained(model, table, train_rows)
     labels = [canonical_value(label, model.task, "label") for label in table.labels]
-    story = Story(len(table), {"never retrained": baseline, "same as last": no_change(labels, train_rows)})
+    story = Story(len(table))
     supervisor = Supervisor(
         config,
         path,
@@ -95,7 +96,13 @@ def run_demo(
         on_restart=lambda name, code, line: story.say(f"{name} ended with code {code}, started again: {line}"),
         progress=progress,
     )
+    with ThreadPoolExecutor(1) as aside:
+        # While Java starts, which takes seconds.
+        compared = aside.submit(never_retrained, model, table, train_rows)
+        supervisor.start()
     with supervisor, story:
+        baseline = compared.result()
+        story.compare({"never retrained": baseline, "same as last": no_change(labels, train_rows)})
         connected = supervisor.config
         story.say(f"Kafka at {connected.kafka.bootstrap_servers}; data and logs in {folder}")
         options.on_started(supervisor)
@@ -154,6 +161,8 @@ def _play(
         )
         played = simulation.play()
         story.say(f"all {played.rows:,} rows are played in {played.seconds:.1f} s; waiting for the last windows")
+        if options.plot:
+            Thread(target=warm_up, name="plot").start()
         _wait_for_windows(played, watch)
     finally:
         watch.close()

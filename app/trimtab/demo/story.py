@@ -25,13 +25,11 @@ class Story:
     ----------
     rows
         Rows to be played.
-    baselines
-        Named lists of right answers from the first predicted row on, to show beside the served models.
     """
 
-    def __init__(self, rows: int, baselines: dict[str, Sequence[bool]] | None = None) -> None:
+    def __init__(self, rows: int) -> None:
         self.console = Console(stderr=True)
-        self._baselines = baselines or {}
+        self._baselines: dict[str, Sequence[bool]] = {}
         self._lock = threading.Lock()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -51,6 +49,10 @@ class Story:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def compare(self, baselines: dict[str, Sequence[bool]]) -> None:
+        """Show these beside the served models: named lists of right answers from the first predicted row on."""
+        self._baselines = baselines
 
     def say(self, line: str) -> None:
         """One line of the story."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -69,7 +70,9 @@ class Collector:
             session_timeout_ms=6_000,
             enable_partition_eof=True,
         )
-        self._producer = self._new_producer()
+        # Two in turns: right after a commit the broker refuses that producer's next transaction until the markers
+        # of the last one are written, and librdkafka then waits 20 ms before it asks again.
+        self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         self._drained: set[tuple[str, int]] = set()
         self._dirty = 0
         self._last_flush = self._last_expiry = time.monotonic()
@@ -142,57 +145,51 @@ class Collector:
         self._last_flush = time.monotonic()
         if not self._dirty:
             return
+        sender = self._producers[0]
         try:
-            self._producer.begin_transaction()
+            sender.begin_transaction()
             for output in self._collected.outputs():
-                self._produce(output)
-            sent = self._executor.submit(self._send_offsets)
+                _produce(sender, output)
+            sent = self._executor.submit(self._send_offsets, sender)
             for output in self._collected.profiles(self._config.kafka.partitions):
-                self._produce(output)
+                _produce(sender, output)
             sent.result()
-            self._producer.commit_transaction(TRANSACTION_TIMEOUT_S)
+            sender.commit_transaction(TRANSACTION_TIMEOUT_S)
         except KafkaException as error:
             log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
             self._rewind()
             return
+        self._producers.rotate()
         self._collected.clear()
         for partition in self._partitions.values():
             partition.commit()
         self._dirty = 0
 
-    def _send_offsets(self) -> None:
+    def _send_offsets(self, sender: Producer) -> None:
         offsets = [
             TopicPartition(topic, number, offset)
             for number, partition in self._partitions.items()
             for topic, offset in partition.offsets.items()
         ]
         group = self._consumer.consumer_group_metadata()
-        self._producer.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
-
-    def _produce(self, output: Output) -> None:
-        while True:
-            try:
-                self._producer.produce(output.topic, output.value, output.key, output.partition)
-                return
-            except BufferError:  # the queue is full: let deliveries make room
-                self._producer.poll(0.1)
+        sender.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
 
     def _rewind(self) -> None:
-        """Throw the producer away, forget what was gathered, and read again from the committed offsets."""
+        """Throw the producers away, forget what was gathered, and read again from the committed offsets."""
         self._collected.clear()
         self._dirty = 0
-        self._producer = self._new_producer()
+        self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         for partition in self._partitions.values():
             partition.rollback()
         if self._partitions:
             for position in self._committed(self._partitions):
                 self._consumer.seek(position)
 
-    def _new_producer(self) -> Producer:
+    def _new_producer(self, turn: str) -> Producer:
         made = producer(
             self._config.kafka,
             f"trimtab-collector-{self._instance}",
-            transactional_id=f"{self._config.kafka.topic_prefix}collector-{self._instance}",
+            transactional_id=f"{self._config.kafka.topic_prefix}collector-{self._instance}-{turn}",
             transaction_timeout_ms=15_000,
             # Records are on their way while the next ones are being made.
             linger_ms=0,
@@ -250,6 +247,15 @@ class Collector:
         for partition in self._partitions.values():
             partition.close()
         self._index.close()
+
+
+def _produce(sender: Producer, output: Output) -> None:
+    while True:
+        try:
+            sender.produce(output.topic, output.value, output.key, output.partition)
+            return
+        except BufferError:  # the queue is full: let deliveries make room
+            sender.poll(0.1)
 
 
 def run(config: Config, instance: str) -> None:
