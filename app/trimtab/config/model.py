@@ -205,10 +205,9 @@ class Gates(Strict):
 
 
 class PublishSpec(Strict):
-    """How often an online champion's state goes to the registry: whichever comes last of the two."""
+    """How often, at most, an online champion's state goes to the registry."""
 
     every: Milliseconds = Field(default=20, ge=0)
-    every_examples: Positive = 1
 
 
 class ModelConfig(Strict):

@@ -8,7 +8,7 @@ from typing import Any
 from trimtab.config import ModelConfig
 from trimtab.demo.table import Table
 from trimtab.events import canonical_features, canonical_value
-from trimtab.training.factory import build, default_seed
+from trimtab.training.factory import build
 from trimtab.training.lineage import model_input
 from trimtab.training.task import make_task
 
@@ -18,7 +18,7 @@ __all__ = ["accuracy_by_decile", "never_retrained", "no_change"]
 def never_retrained(model: ModelConfig, table: Table, train_rows: int) -> list[bool]:
     """Whether a model that learnt the first rows alone is right, from row ``train_rows`` on."""
     task = make_task(model.task, classes=model.classes)
-    river = default_seed(build(model.factory), 42)
+    river = build(model.factory)
     labels = [canonical_value(label, model.task, "label") for label in table.labels]
     inputs = [model_input(canonical_features(row, model)) for row in table.features]
     for row in range(train_rows):

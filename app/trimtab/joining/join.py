@@ -185,6 +185,7 @@ class Join:
         try:
             value = self._decoder.label_of(model, LabelEvent(event.id, None, label.time_ms, label.label))
         except EventError as error:
+            label.used = True  # it has found its prediction, and is told of once
             return [Refused("labels", event.id, source, error)]
         example = Example(
             id=event.id,

@@ -50,8 +50,8 @@ class Collected:
         self._examples: dict[str, list[Example]] = {name: [] for name in config.models}
         self._dead: list[Output] = []
 
-    def add(self, outcome: Outcome) -> None:
-        """Take one outcome of the join."""
+    def add(self, outcome: Outcome, value: bytes = b"") -> None:
+        """Take one outcome of the join; ``value`` is the record that it came of, when that is the one refused."""
         match outcome:
             case Resolved(event, features, source):
                 self._partials[event.model].add_prediction(event, features, source)
@@ -66,7 +66,7 @@ class Collected:
                     offset=source.offset,
                     timestamp_ms=source.timestamp_ms,
                     key=event_id.encode(),
-                    value=b"",
+                    value=value,
                 )
             case Expired(_, model):
                 if model is not None:

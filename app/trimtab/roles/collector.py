@@ -23,6 +23,7 @@ from confluent_kafka import KafkaError as RawError
 from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.events import Decoder, EventError
+from trimtab.joining import Outcome, Refused
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
@@ -121,7 +122,7 @@ class Collector:
         self._dirty += 1
         try:
             for outcome in partition.handle(message):
-                self._collected.add(outcome)
+                self._collected.add(outcome, _refused_value(outcome, topic, message))
         except EventError as refused:
             self._collected.refuse(
                 refused,
@@ -247,6 +248,13 @@ class Collector:
         for partition in self._partitions.values():
             partition.close()
         self._index.close()
+
+
+def _refused_value(outcome: Outcome, topic: str, message: Message) -> bytes:
+    """The bytes of what is refused, if it is this record; one that came before is at hand no more."""
+    if not isinstance(outcome, Refused) or not topic.endswith(outcome.topic):
+        return b""
+    return message.value() or b"" if outcome.source.offset == message.offset() else b""
 
 
 def _produce(sender: Producer, output: Output) -> None:

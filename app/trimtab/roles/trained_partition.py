@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,6 @@ from typing import Any
 import orjson
 
 from trimtab.config import Config
-from trimtab.errors import TrainingError
 from trimtab.kafka.clients import producer
 from trimtab.kafka.log import read_range
 from trimtab.kafka.tables import read_table
@@ -38,6 +38,8 @@ __all__ = ["TrainedModel", "TrainedPartition"]
 log = logging.getLogger("trimtab.trainer")
 
 CHECKPOINT_EVERY_S = 1.0
+# Ids of commands already carried out: a command that is sent or forwarded twice counts once.
+COMMANDS_REMEMBERED = 100
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class TrainedModel:
     trainer: Trainer
     alerts_offset: int = -1
     commands_offset: int = -1
+    commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS_REMEMBERED))
     last_produced_ms: int = 0
     published_offset: int = -1
     published_at: float = 0.0
@@ -103,6 +106,7 @@ class TrainedPartition:
                 "recent_from": trainer.recent.first_offset,
                 "alerts_offset": model.alerts_offset,
                 "commands_offset": model.commands_offset,
+                "commands": list(model.commands),
                 "published_offset": model.published_offset,
             }
             online = self._online_state(model) if decisions else None
@@ -190,14 +194,7 @@ class TrainedPartition:
 
     def _publish_decision(self, publication: Publication, trainer: Trainer, decision: Decision) -> None:
         if isinstance(decision, Promotion):
-            size = publish_promotion(
-                publication, trainer, decision, self._topics, self._config.kafka.partitions, _now_ms()
-            )
-            if size > trainer.config.gates.max_snapshot_bytes:
-                raise TrainingError(
-                    f"{trainer.name}@{decision.version} is {size:,} bytes; gates.max_snapshot_bytes is "
-                    f"{trainer.config.gates.max_snapshot_bytes:,}"
-                )
+            publish_promotion(publication, trainer, decision, self._topics, self._config.kafka.partitions, _now_ms())
         elif isinstance(decision, Rollback):
             publish_rollback(publication, trainer.name, decision, _now_ms())
 
@@ -231,8 +228,8 @@ class TrainedPartition:
             data = reader.read(SnapshotRef.from_wire(record["checkpoint"]))
         finally:
             reader.close()
-        cap = config.gates.max_snapshot_bytes
-        state = decode_state(data, lambda part: load(part, max_bytes=cap, admit=config.admit))
+        # Our own state may be larger than what the gate lets out.
+        state = decode_state(data, lambda part: load(part, max_bytes=len(data), admit=config.admit))
         trainer = Trainer(name, config, state)
         if record["recent_from"] is not None:
             for message in read_range(
@@ -245,6 +242,7 @@ class TrainedPartition:
             trainer,
             alerts_offset=record["alerts_offset"],
             commands_offset=record["commands_offset"],
+            commands=deque(record.get("commands", ()), maxlen=COMMANDS_REMEMBERED),
             published_offset=record["published_offset"],
         )
 

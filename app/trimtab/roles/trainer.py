@@ -128,7 +128,7 @@ class TrainerRole:
         message = event.message
         partition = await self._partition(message.partition)
         try:
-            name, command, actor = _command(event.value, self._config)
+            command_id, name, command, actor = _command(event.value, self._config)
         except EventError as error:
             letter = dead_letter(
                 error,
@@ -147,10 +147,11 @@ class TrainerRole:
             self._acknowledge(message)
             return
         model = partition.models[name]
-        if message.offset <= model.commands_offset:
+        if message.offset <= model.commands_offset or command_id in model.commands:
             self._acknowledge(message)
             return
         model.commands_offset = message.offset
+        model.commands.append(command_id)
         model.held.append(functools.partial(self._acknowledge, message))
         trainer = model.trainer
         if command == "retrain":
@@ -180,20 +181,22 @@ def run(config: Config, instance: str) -> None:
     asyncio.run(main())
 
 
-def _command(value: bytes | None, config: Config) -> tuple[str, str, str]:
-    """Model, command and actor; raises EventError."""
+def _command(value: bytes | None, config: Config) -> tuple[str, str, str, str]:
+    """Id, model, command and actor; raises EventError."""
     try:
         record = orjson.loads(value or b"")
-        name, command, actor = record["model"], record["command"], record["actor"]
+        command_id, name, command, actor = record["id"], record["model"], record["command"], record["actor"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise EventError(Reason.MALFORMED, f"not a command: {error}; see schemas/command.avsc") from error
     if name not in config.models:
         raise EventError(Reason.UNKNOWN_MODEL, f"model {name!r} is not configured")
     if command not in COMMANDS:
         raise EventError(Reason.WRONG_TYPE, f"command {command!r} is not one of {', '.join(COMMANDS)}")
+    if not isinstance(command_id, str) or not command_id:
+        raise EventError(Reason.MISSING_FIELD, "id is missing: give each command one of its own")
     if not isinstance(actor, str) or not actor:
         raise EventError(Reason.MISSING_FIELD, "actor is missing: say who orders this")
-    return name, command, actor
+    return command_id, name, command, actor
 
 
 def _text(key: object) -> str:

@@ -48,8 +48,8 @@ def publish_promotion(
     topics: Topics,
     partitions: int,
     now_ms: int,
-) -> int:
-    """Chunks, then manifest and reference, then the alias on which readers act; returns the snapshot's bytes."""
+) -> None:
+    """Chunks, then manifest and reference, then the alias on which readers act."""
     name, config = trainer.name, trainer.config
     data = dump(promotion.model, admit=config.admit)
     ref = publication.snapshot(chunks_key(name, promotion.version), name, data)
@@ -83,7 +83,6 @@ def publish_promotion(
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     reason = "first" if promotion.candidate == "first" else "promotion"
     publication.index(champion_key(name), _alias(name, promotion.version, reason, now_ms))
-    return len(data)
 
 
 def publish_rollback(publication: Publication, name: str, rollback: Rollback, now_ms: int) -> None:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from trimtab.config.model import FactorySpec
 from trimtab.errors import TrainingError
 
-__all__ = ["FactoryError", "build", "default_seed", "source_hash"]
+__all__ = ["SEED", "FactoryError", "build", "default_seed", "source_hash"]
 
 _KINDS: Final = ("class", "pipeline", "function")
 
@@ -29,8 +29,11 @@ class FactoryError(TrainingError):
     """The factory cannot make a model: a name, an argument or the result is wrong."""
 
 
+SEED = 42
+
+
 def build(spec: FactorySpec) -> Any:
-    """Return a new model.
+    """Return a new model, with ``SEED`` wherever its arguments leave a seed to chance.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def build(spec: FactorySpec) -> Any:
                 f"factory: {name} made a {type(model).__name__}, which has no {method}; "
                 "a model is a River classifier or regressor, or a pipeline that ends in one"
             )
-    return model
+    return default_seed(model, SEED)
 
 
 def default_seed(model: Any, seed: int) -> Any:

@@ -19,7 +19,6 @@ __all__ = [
     "RegressionTask",
     "Task",
     "TaskName",
-    "canonical_label",
     "make_task",
 ]
 
@@ -27,7 +26,6 @@ TaskName = Literal["binary", "multiclass", "regression"]
 Label = str | float
 Features = Mapping[str, Any]
 
-_BINARY: Final = {"0": "0", "1": "1", "false": "0", "true": "1"}
 # Below this, a sum of probabilities differs from one by rounding only.
 _ROUNDING: Final = 1e-9
 
@@ -197,58 +195,6 @@ def make_task(name: TaskName, *, classes: tuple[str, ...] = (), scale: float = 1
     return MulticlassTask(classes) if name == "multiclass" else RegressionTask(scale)
 
 
-def canonical_label(task: TaskName, raw: object) -> Label:
-    """Return a label as the rest of Trimtab writes it.
-
-    Raises
-    ------
-    ValueError
-        ``raw`` is no label of this task.
-
-    Examples
-    --------
-    >>> canonical_label("binary", True), canonical_label("multiclass", 3.0), canonical_label("regression", 3)
-    ('1', '3', 3.0)
-    >>> canonical_label("binary", 2)
-    Traceback (most recent call last):
-    ValueError: label 2 is not binary; send 0, 1, true or false
-    """
-    if task == "binary":
-        return _binary_label(raw)
-    if task == "multiclass":
-        return _class_label(raw)
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
-        raise ValueError(f"label {_shown(raw)} is not a number; send a finite number")
-    try:
-        value = float(raw)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise ValueError(f"label {_shown(raw)} is not finite; send a finite number")
-    return value
-
-
-def _binary_label(raw: object) -> str:
-    if isinstance(raw, str):
-        label = _BINARY.get(raw) or _BINARY.get(raw.lower())
-        if label is not None:
-            return label
-    elif isinstance(raw, (bool, int, float)) and raw in (0, 1):
-        return "1" if raw else "0"
-    raise ValueError(f"label {_shown(raw)} is not binary; send 0, 1, true or false")
-
-
-def _class_label(raw: object) -> str:
-    if isinstance(raw, str):
-        if raw:
-            return raw
-    elif isinstance(raw, bool):
-        return "true" if raw else "false"
-    elif isinstance(raw, int) or (isinstance(raw, float) and math.isfinite(raw)):
-        return _text(raw)
-    raise ValueError(f"label {_shown(raw)} is not a class; send a text or a finite number")
-
-
 def _text(value: Any) -> str:
     """Return the text of a class as River has it."""
     if isinstance(value, str):
@@ -256,8 +202,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def _shown(raw: object) -> str:
-    text = repr(raw)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -22,6 +22,7 @@ from trimtab.config import ModelConfig
 from trimtab.events import Example
 from trimtab.performance import metrics as performance_metrics
 from trimtab.profiles import PerformanceProfile
+from trimtab.registry.snapshot import dump
 from trimtab.training.betting import BettingTest
 from trimtab.training.decisions import Decision, Note, Promotion, Rollback
 from trimtab.training.factory import build
@@ -102,7 +103,7 @@ class Trainer:
         state.offset = batch.offset
         state.count += len(batch.examples)
         self.recent.add(batch)
-        return self._decide()
+        return self._decide(len(batch.examples))
 
     def on_trigger(self, trigger: Trigger) -> list[Decision]:
         """An alert or a command asks for a race; it starts now, or once cooldown or the running race is over."""
@@ -185,10 +186,12 @@ class Trainer:
 
     # Deciding
 
-    def _decide(self) -> list[Decision]:
+    def _decide(self, learnt: int) -> list[Decision]:
         state = self.state
         if self.champion is None:
-            return [self._first_version()] if state.count >= self.config.first_version_after else []
+            # One that is refused is tried again after as many examples more.
+            every = self.config.first_version_after
+            return [self._first_version()] if state.count // every > (state.count - learnt) // every else []
         decisions = self._check_probation()
         if not decisions and state.race is not None:
             decisions = self._check_race(state.race)
@@ -196,9 +199,12 @@ class Trainer:
             decisions += self._check_pending()
         return decisions
 
-    def _first_version(self) -> Promotion:
+    def _first_version(self) -> Decision:
         state = self.state
         lineage = state.lineage
+        refused = self._too_large(lineage.model, Trigger("first"))
+        if refused is not None:
+            return refused
         profile = state.first_performance
         metrics = performance_metrics(profile, self.config.task) if profile is not None else {}
         state.first_performance = None
@@ -295,7 +301,20 @@ class Trainer:
         scored = fresh.model if self._online else copy.deepcopy(fresh.model)
         return Candidate("reset", scored, None, fresh.learnt.copy(), fresh)
 
-    def _promote(self, winner: Candidate, race: Race, actor: str) -> Promotion:
+    def _too_large(self, model: Any, trigger: Trigger) -> Note | None:
+        """The gate on size: followers would refuse such a snapshot."""
+        size, limit = len(dump(model, admit=self.config.admit)), self.config.gates.max_snapshot_bytes
+        if size <= limit:
+            return None
+        reason = "the snapshot is larger than gates.max_snapshot_bytes: raise it, or make the model smaller"
+        details: dict[str, float | str | None] = {"reason": reason, "bytes": float(size), "limit": float(limit)}
+        return Note("refused", trigger.kind, trigger.incident, trigger.actor, details=details)
+
+    def _promote(self, winner: Candidate, race: Race, actor: str) -> Decision:
+        trigger = Trigger(race.trigger.kind, race.trigger.incident, actor)
+        refused = self._too_large(winner.lineage.model if self._online else winner.scored, trigger)
+        if refused is not None:
+            return refused
         if self._online:
             # It was scored as it learnt, so it is promoted as it stands now.
             winner.learnt = winner.lineage.learnt.copy()
@@ -304,7 +323,6 @@ class Trainer:
         metrics: dict[str, float] = {}
         if self.config.task != "regression":
             metrics["accuracy"] = 1.0 - winner.loss / max(race.count, 1)
-        trigger = Trigger(race.trigger.kind, race.trigger.incident, actor)
         return self._install(winner, trigger, metrics, race.numbers(winner))
 
     def _install(

@@ -11,7 +11,7 @@ from river import compose, ensemble, forest, linear_model, preprocessing, stats,
 
 from trimtab.config.model import FactorySpec
 from trimtab.registry.digest import state_digest
-from trimtab.training.factory import FactoryError, build, default_seed, source_hash
+from trimtab.training.factory import SEED, FactoryError, build, default_seed, source_hash
 
 LOGISTIC = {"class": "river.linear_model:LogisticRegression"}
 SCALER = {"class": "river.preprocessing:StandardScaler"}
@@ -160,3 +160,10 @@ def test_a_default_seed_makes_learning_repeatable(model: Any) -> None:
 def test_a_default_seed_changes_nothing_that_has_one() -> None:
     for model in (forest.ARFClassifier(seed=3), linear_model.LogisticRegression(), stats.Mean(), "text"):
         assert default_seed(model, 11) is model
+
+
+def test_a_seed_left_to_chance_is_set() -> None:
+    spec = FactorySpec.model_validate({"class": "river.forest:ARFClassifier", "args": {"n_models": 2}})
+    assert build(spec).seed == SEED
+    given = FactorySpec.model_validate({"class": "river.forest:ARFClassifier", "args": {"n_models": 2, "seed": 7}})
+    assert build(given).seed == 7

@@ -15,7 +15,6 @@ from trimtab.training.task import (
     Prediction,
     RegressionTask,
     TaskName,
-    canonical_label,
     make_task,
 )
 
@@ -136,42 +135,3 @@ def test_regression_needs_a_scale_above_zero(scale: float) -> None:
 def test_the_loss_of_classes_is_zero_or_one(name: TaskName) -> None:
     task = make_task(name)
     assert (task.loss(Prediction("1", 0.9), "1"), task.loss(Prediction("1", 0.9), "0")) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("task", "raw", "label"),
-    [
-        *(("binary", raw, "1") for raw in (True, 1, 1.0, "1", "true", "True", "TRUE")),
-        *(("binary", raw, "0") for raw in (False, 0, 0.0, -0.0, "0", "false", "False")),
-        *(("multiclass", raw, "3") for raw in (3, 3.0, "3")),
-        ("multiclass", -0.0, "0"),
-        ("multiclass", 2.5, "2.5"),
-        ("multiclass", "low risk", "low risk"),
-        ("multiclass", True, "true"),
-        ("regression", 3, 3.0),
-        ("regression", -2.5, -2.5),
-    ],
-)
-def test_labels_become_canonical(task: TaskName, raw: object, label: str | float) -> None:
-    found = canonical_label(task, raw)
-    assert found == label
-    assert type(found) is type(label)
-
-
-NOT_BINARY: list[object] = [2, -1, 0.5, math.nan, "", "yes", " 1", None, [], b"1"]
-NOT_A_CLASS: list[object] = ["", None, math.nan, math.inf, [], {}]
-NOT_A_NUMBER: list[object] = [True, False, "3", None, math.nan, math.inf, -math.inf, 10**400]
-
-
-@pytest.mark.parametrize(
-    ("task", "raw"),
-    [
-        *(("binary", raw) for raw in NOT_BINARY),
-        *(("multiclass", raw) for raw in NOT_A_CLASS),
-        *(("regression", raw) for raw in NOT_A_NUMBER),
-    ],
-)
-def test_other_labels_are_refused_in_clear_text(task: TaskName, raw: object) -> None:
-    with pytest.raises(ValueError, match=r"^label .*; send ") as refused:
-        canonical_label(task, raw)
-    assert len(str(refused.value)) < 140

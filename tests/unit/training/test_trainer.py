@@ -9,7 +9,7 @@ import pytest
 from trimtab.config import ModelConfig, parse_config
 from trimtab.events import Example
 from trimtab.registry import dump, load, state_digest
-from trimtab.training import Batch, Decision, Promotion, Rollback, Trainer, Trigger
+from trimtab.training import Batch, Decision, Note, Promotion, Rollback, Trainer, Trigger
 from trimtab.training.checkpoint import decode_state, encode_state
 
 CONFIG = """
@@ -117,6 +117,29 @@ def test_a_winner_waits_for_approval_and_never_means_never() -> None:
     assert isinstance(approved, Promotion)
     assert approved.actor == "ann"
     assert not any("Promotion 2" in line for line in run(Trainer("m", config(promotion="never")), log(1_200, 600)))
+
+
+def test_a_snapshot_too_large_is_refused_and_not_promoted() -> None:
+    tight = config()
+    tight = tight.model_copy(update={"gates": tight.gates.model_copy(update={"max_snapshot_bytes": 10})})
+    trainer = Trainer("m", tight)
+    decisions = [decision for batch in log(500, 500) for decision in trainer.on_batch(batch)]
+    # At 200 examples, and again at 400.
+    assert [(d.action, d.details["limit"]) for d in decisions if isinstance(d, Note)] == [("refused", 10.0)] * 2
+    assert trainer.champion is None
+
+
+def test_a_winner_that_is_too_large_is_refused_and_the_champion_stays() -> None:
+    trainer = Trainer("m", config())
+    batches = log(1_200, 600)
+    first = next(i for i, batch in enumerate(batches) if trainer.on_batch(batch))
+    gates = trainer.config.gates.model_copy(update={"max_snapshot_bytes": 10})
+    trainer.config = trainer.config.model_copy(update={"gates": gates})
+    decisions = [decision for batch in batches[first + 1 :] for decision in trainer.on_batch(batch)]
+    assert any(isinstance(d, Note) and d.action == "refused" for d in decisions)
+    assert not any(isinstance(d, Promotion) for d in decisions)
+    assert trainer.champion is not None
+    assert trainer.champion.version == 1
 
 
 def test_a_trigger_that_may_not_start_says_why_and_is_kept() -> None:
