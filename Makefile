@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup demo test unit lint chaos clean lock
+.PHONY: setup demo test unit lint chaos bench clean lock
 
 setup: $(VENV)/.done
 
@@ -32,6 +32,9 @@ lint: setup
 
 chaos: setup
 	$(BIN)/python -m pytest tests/chaos --chaos-rounds=20 $(ARGS)
+
+bench: setup
+	$(BIN)/python -m loadtest $(ARGS)
 
 # New versions: edit pyproject.toml, then make lock, then make test.
 lock:
