@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ def test_bad_input_is_refused_and_the_rest_flows_on(kafka: KafkaConfig, tmp_path
         wanted = {("credit", row.id) for row in stream}
         assert wait_until(lambda: wanted <= {(m, e.id) for m, _, e in results.examples()}, 30.0)
         time.sleep(0.5)
+    (repeated,) = [letter for letter in results.dead_letters() if letter["reason"] == "duplicate"]
+    assert b64decode(repeated["value"]) == same
     examples = results.examples()
     assert len({(m, e.id) for m, _, e in examples}) == len(examples), "an example is in the log twice"
     looked_ahead = [e.id for _, offset, e in examples if e.learnt_offset is not None and e.learnt_offset >= offset]
