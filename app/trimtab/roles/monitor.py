@@ -25,10 +25,10 @@ from faust.types import TP
 
 from trimtab.config import Config
 from trimtab.events import decode
+from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics
 from trimtab.roles.faust_app import acknowledge, fail, is_current, make_app, run_app
 from trimtab.roles.references import References
-from trimtab.roles.state_topic import read_states, state_key
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
 from trimtab.windows import ClosedWindow, WindowState
@@ -133,7 +133,8 @@ class _Partition:
     async def start(self) -> None:
         """Fence the predecessor, then read what it committed."""
         await self._output.start()
-        self._states = await asyncio.to_thread(read_states, self._config.kafka, ROLE, self._tp.partition)
+        table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self._tp.partition)
+        self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
 
     def close(self) -> None:
         """Another process has the partition."""
@@ -177,7 +178,7 @@ class _Partition:
         for alert in alerts:
             output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self._tp.partition)
         state = orjson.dumps(model.snapshot())
-        output.produce(self._topics.state, state_key(ROLE, model.name), state, self._tp.partition)
+        output.produce(self._topics.state, f"{ROLE}/{model.name}", state, self._tp.partition)
         await output.commit()
         acknowledge(self._app, self._tp, model.windows.release())
         for alert in alerts:
@@ -187,7 +188,7 @@ class _Partition:
         if name not in self._models:
             if name not in self._config.models:
                 return None
-            self._models[name] = _Model(name, self._config, self._states.pop(name, {}))
+            self._models[name] = _Model(name, self._config, self._states.pop(f"{ROLE}/{name}", {}))
         return self._models[name]
 
 
