@@ -13,7 +13,7 @@ from trimtab.events.types import FeatureValue, Value
 
 __all__ = ["canonical_features", "canonical_value", "parse_served", "parse_time"]
 
-_SERVED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)@(\d{1,9})(?:\+(\d{1,18}))?")
+_SERVED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)@(\d{1,9})(?:\+(\d{1,18}))?", re.ASCII)
 _TRUE = frozenset({"1", "true", "True"})
 _FALSE = frozenset({"0", "false", "False"})
 # Years 1900 to 9999: outside, a number of milliseconds is surely in another unit.
@@ -135,7 +135,10 @@ def _category(value: object, field: str) -> str:
             raise EventError(Reason.NON_FINITE, f"{field}: {value} is not finite; send null for missing")
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, int):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError as error:  # Python writes no integer of more than 4,300 digits
+            raise EventError(Reason.NON_FINITE, f"{field}: an integer of {value.bit_length()} bits") from error
     raise EventError(Reason.WRONG_TYPE, f"{field}: {_kind(value)} where a category is expected")
 
 
