@@ -117,15 +117,15 @@ def create_topics(admin: AdminClient, config: KafkaConfig, timeout_s: float = 30
 def check_topics(admin: AdminClient, config: KafkaConfig, timeout_s: float = 10.0) -> list[str]:
     """What is wrong with the topics, one line each; empty when all is well. Raises KafkaError."""
     listed = _listed(admin, timeout_s)
+    names = [config.topic_prefix + spec.name for spec in TOPICS]
+    missing = [name for name in names if name not in listed]
+    other = [f"{name} ({listed[name]})" for name in names if listed.get(name, config.partitions) != config.partitions]
     problems = []
-    for spec in TOPICS:
-        name = config.topic_prefix + spec.name
-        if name not in listed:
-            problems.append(f"topic {name} does not exist; create it with: trimtab topics create")
-    inputs = {name: listed[name] for name in Topics(config.topic_prefix).inputs if name in listed}
-    if len(set(inputs.values())) > 1:
-        counts = ", ".join(f"{name} has {count}" for name, count in inputs.items())
-        problems.append(f"features, predictions and labels are joined, so need the same partition count: {counts}")
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}; create with: trimtab topics create")
+    if other:
+        wanted = f"kafka.partitions is {config.partitions}"
+        problems.append(f"{wanted}, but not that of {', '.join(other)}; set it to theirs, or recreate the topics")
     return problems
 
 

@@ -196,11 +196,12 @@ class Supervisor:
             return
         delay = process.backoff.after(now - process.started)
         line = last_line(process.log_path)
-        log.warning("%s ended with code %s, starts again in %.1f s: %s", process.name, code, delay, line)
         with self._lock:
             process.popen, process.due, process.restarts = None, now + delay, process.restarts + 1
         if self._on_restart is not None:
             self._on_restart(process.name, code, line)
+        else:
+            log.warning("%s ended with code %s, starts again in %.1f s: %s", process.name, code, delay, line)
 
     def _spawn(self, process: _Process, now: float) -> None:
         command = [sys.executable, "-m", "trimtab", "run", process.role]
