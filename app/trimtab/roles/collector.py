@@ -72,7 +72,7 @@ class Collector:
             enable_partition_eof=True,
         )
         # Two in turns: right after a commit the broker refuses that producer's next transaction until the markers
-        # of the last one are written, and librdkafka then waits 20 ms before it asks again.
+        # of the last one are written, and librdkafka waits before it asks again (docs/decisions/0007).
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         self._drained: set[tuple[str, int]] = set()
         self._dirty = 0
