@@ -211,7 +211,11 @@ class PublishSpec(Strict):
 
 
 class ModelConfig(Strict):
-    """One monitored model."""
+    """One monitored model.
+
+    ``labels: false`` says that no outcomes ever come: predictions are profiled and not kept, so there is no
+    performance and no learning, and a repeated prediction counts twice.
+    """
 
     task: Literal["binary", "multiclass", "regression"]
     mode: Literal["online", "frozen"] = "frozen"
@@ -220,6 +224,7 @@ class ModelConfig(Strict):
     fields: EventFields = EventFields()
     segments: tuple[str, ...] = Field(default=(), strict=False)
     window: WindowSpec = WindowSpec()
+    labels: bool = True
     label_horizon: Milliseconds = Field(default=30 * 86_400_000, gt=0)
     drift: DriftSpec = DriftSpec()
     performance: tuple[PerformanceTest, ...] = Field(default=(), strict=False)
