@@ -12,7 +12,7 @@ from trimtab.events.columns import Categories, Column, IntArray, Texts
 
 __all__ = ["column_from_wire", "column_to_wire", "numbers", "texts_from_wire", "texts_to_wire"]
 
-_FLOATS = {"float64": np.dtype("<f8"), "float32": np.dtype("<f4")}
+_FLOATS: dict[str, np.dtype[Any]] = {"float64": np.dtype("<f8"), "float32": np.dtype("<f4")}
 
 
 def column_to_wire(name: str, column: Column) -> dict[str, Any]:
