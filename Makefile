@@ -34,7 +34,7 @@ chaos: setup
 	$(BIN)/python -m pytest tests/chaos --chaos-rounds=20 $(ARGS)
 
 bench: setup
-	$(BIN)/python -m loadtest $(ARGS)
+	$(BIN)/python -m loadtest peers $(ARGS)
 
 # New versions: edit pyproject.toml, then make lock, then make test.
 lock:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Role", "cpu_s", "rss_mb"]
+__all__ = ["Role", "cpu_s", "peak_rss_mb", "rss_mb"]
 
 
 class Role:
@@ -34,8 +34,12 @@ class Role:
     def check(self) -> None:
         """Raise SystemExit when the process has ended."""
         if self.process.poll() is not None:
-            tail = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-            raise SystemExit(f"loadtest: {self.name} ended with code {self.process.returncode}:\n{tail}")
+            raise SystemExit(f"loadtest: {self.name} ended with code {self.process.returncode}:\n{self.log_tail}")
+
+    @property
+    def log_tail(self) -> str:
+        """The last lines of its log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
 
     @property
     def cpu_s(self) -> float:
@@ -46,6 +50,11 @@ class Role:
     def rss_mb(self) -> float:
         """Resident memory now, in megabytes."""
         return rss_mb(self.process.pid)
+
+    @property
+    def peak_rss_mb(self) -> float:
+        """Largest resident memory so far, in megabytes."""
+        return peak_rss_mb(self.process.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -69,3 +78,10 @@ def rss_mb(pid: int) -> float:
     """Resident memory of a process, in megabytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def peak_rss_mb(pid: int) -> float:
+    """Largest resident memory that a process ever had, in megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kib) * 1_024 / 1e6

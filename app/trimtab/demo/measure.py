@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from trimtab.config import KafkaConfig
 from trimtab.demo.simulate import Played
-from trimtab.events import decode, parse_served
+from trimtab.events import parse_served
+from trimtab.events.examples import decode_examples
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.topics import Topics
 
@@ -48,9 +49,9 @@ def read_examples(config: KafkaConfig, models: Sequence[str], run_id: str) -> di
         data = message.value()
         if data is None:
             continue
-        record = decode("example_batch", data)
-        log = logs.get(record["model"])
-        rows = [int(e["id"].removeprefix(prefix)) for e in record["examples"] if e["id"].startswith(prefix)]
+        log = logs.get((message.key() or b"").decode())
+        ids = decode_examples(data).ids.to_list()
+        rows = [int(event_id.removeprefix(prefix)) for event_id in ids if event_id.startswith(prefix)]
         if log is None or not rows:
             continue
         log.offsets.append(message.offset())

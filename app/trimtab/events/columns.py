@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Categories", "CodeArray", "Column", "FloatArray", "IntArray", "Texts"]
+__all__ = ["Categories", "CodeArray", "Column", "FloatArray", "IntArray", "Texts", "take"]
 
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.int32]
@@ -140,3 +140,8 @@ class Categories:
 
 Column = FloatArray | Categories
 """A column of numbers (NaN is missing), or of categories."""
+
+
+def take(column: Column, rows: IntArray) -> Column:
+    """The values of these rows, in this order."""
+    return column.take(rows) if isinstance(column, Categories) else column[rows]

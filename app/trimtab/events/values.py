@@ -11,13 +11,21 @@ from trimtab.config import ModelConfig, NumericFeature
 from trimtab.events.errors import EventError, Reason
 from trimtab.events.types import FeatureValue, Value
 
-__all__ = ["canonical_features", "canonical_value", "parse_served", "parse_time"]
+__all__ = [
+    "MAX_MS",
+    "MIN_MS",
+    "canonical_category",
+    "canonical_features",
+    "canonical_value",
+    "parse_served",
+    "parse_time",
+]
 
 _SERVED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)@(\d{1,9})(?:\+(\d{1,18}))?", re.ASCII)
 _TRUE = frozenset({"1", "true", "True"})
 _FALSE = frozenset({"0", "false", "False"})
 # Years 1900 to 9999: outside, a number of milliseconds is surely in another unit.
-_MIN_MS, _MAX_MS = -2_208_988_800_000, 253_402_300_799_999
+MIN_MS, MAX_MS = -2_208_988_800_000, 253_402_300_799_999
 
 
 def parse_time(value: object, field: str) -> int:
@@ -45,7 +53,7 @@ def parse_time(value: object, field: str) -> int:
         )
     if not math.isfinite(value):
         raise EventError(Reason.NON_FINITE, f"{field}: {value} is no time")
-    if not _MIN_MS <= value <= _MAX_MS:
+    if not MIN_MS <= value <= MAX_MS:
         raise EventError(Reason.WRONG_TYPE, f"{field}: {value} is not milliseconds since 1970")
     return int(value)
 
@@ -140,6 +148,17 @@ def _category(value: object, field: str) -> str:
         except ValueError as error:  # Python writes no integer of more than 4,300 digits
             raise EventError(Reason.NON_FINITE, f"{field}: an integer of {value.bit_length()} bits") from error
     raise EventError(Reason.WRONG_TYPE, f"{field}: {_kind(value)} where a category is expected")
+
+
+def canonical_category(value: object) -> str:
+    """The text that a category becomes.
+
+    Examples
+    --------
+    >>> canonical_category(3.0), canonical_category(True), canonical_category("3.0")
+    ('3', '1', '3.0')
+    """
+    return _category(value, "category")
 
 
 def _kind(value: object) -> str:

@@ -1,19 +1,7 @@
 """Predictions meet their features and labels by event id, within a horizon, in any order."""
 
-from trimtab.joining.entry import Entry, Source
-from trimtab.joining.join import Expired, Join, Joined, Outcome, Refused, Resolved
-from trimtab.joining.pending import Meta, PendingError, PendingStore
+from trimtab.joining.join import Join
+from trimtab.joining.outcomes import Joined, Outcomes, Refused
+from trimtab.joining.store import Meta, PendingError, Store
 
-__all__ = [
-    "Entry",
-    "Expired",
-    "Join",
-    "Joined",
-    "Meta",
-    "Outcome",
-    "PendingError",
-    "PendingStore",
-    "Refused",
-    "Resolved",
-    "Source",
-]
+__all__ = ["Join", "Joined", "Meta", "Outcomes", "PendingError", "Refused", "Store"]

@@ -58,12 +58,19 @@ class CategoricalProfile:
     def of(cls, values: Iterable[str | None], known: frozenset[str] | None = None) -> Self:
         """Count ``values``; with ``known``, categories outside of it are new."""
         found: dict[str | None, int] = Counter(values)
-        missing = found.pop(None, 0)
+        return cls.of_counts(found, known)
+
+    @classmethod
+    def of_counts(cls, found: Mapping[str | None, int], known: frozenset[str] | None = None) -> Self:
+        """As :meth:`of`, of counts by name; None counts the missing."""
+        missing = found.get(None, 0)
         other = 0
         counts: dict[str, int] = {}
         new: dict[str, int] = {}
         for name, count in found.items():
-            if name is None or len(name) > MAX_NAME_CHARS:
+            if name is None:
+                continue
+            if len(name) > MAX_NAME_CHARS:
                 other += count
             elif known is None or name in known:
                 counts[name] = count

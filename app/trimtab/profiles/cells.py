@@ -27,6 +27,7 @@ __all__ = [
     "FloatArray",
     "cell_bounds",
     "cell_index",
+    "cells_of",
     "merge_cells",
     "tally",
 ]
@@ -65,18 +66,19 @@ def cell_index(values: FloatArray, frame: Frame) -> CellArray:
     [-4065, 0, 4064, 4064, 4065]
     """
     if values.size <= _CHUNK:
-        return _cells(values, frame)
+        return cells_of(values, frame.center, frame.scale)
     out = np.empty(values.shape, np.int32)
     for start in range(0, values.size, _CHUNK):
-        out[start : start + _CHUNK] = _cells(values[start : start + _CHUNK], frame)
+        out[start : start + _CHUNK] = cells_of(values[start : start + _CHUNK], frame.center, frame.scale)
     return out
 
 
-def _cells(values: FloatArray, frame: Frame) -> CellArray:
+def cells_of(values: FloatArray, center: npt.ArrayLike, scale: npt.ArrayLike) -> CellArray:
+    """Cells of standardised values; ``center`` and ``scale`` are broadcast."""
     # Overflow to infinity and underflow to zero are what the outermost and innermost cells are for.
     with np.errstate(over="ignore", under="ignore"):
-        standardised = np.subtract(values, frame.center)
-        standardised /= frame.scale
+        standardised = np.subtract(values, center)
+        standardised /= scale
         short = standardised.astype(np.float32)
     short += np.float32(0)  # -0.0 becomes 0.0, so that zero has one cell
     bits = short.view(np.int32)

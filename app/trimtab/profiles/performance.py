@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from trimtab.events.columns import Categories, FloatArray
 from trimtab.profiles.frame import LARGEST
 
 __all__ = ["PerformanceProfile"]
@@ -80,6 +81,26 @@ class PerformanceProfile:
         return cls(len(labels), dict(sorted(confusion.items())), math.fsum(losses), len(losses))
 
     @classmethod
+    def of_categories(cls, labels: Categories, predictions: Categories, scores: FloatArray | None) -> Self:
+        """As :meth:`of_classification`, by column: shape ``(n,)`` each; a missing prediction is in no sum.
+
+        Examples
+        --------
+        >>> made = Categories.of(["1", None, "1"])
+        >>> PerformanceProfile.of_categories(Categories.of(["1", "1", "0"]), made, None).confusion
+        {('0', '1'): 1, ('1', '1'): 1}
+        """
+        made = predictions.codes >= 0
+        width = max(len(predictions.names), 1)
+        pairs = np.bincount(labels.codes[made].astype(np.int64) * width + predictions.codes[made])
+        confusion = {
+            (labels.names[int(pair) // width], predictions.names[int(pair) % width]): int(pairs[pair])
+            for pair in np.flatnonzero(pairs)
+        }
+        losses = [] if scores is None else _log_losses(labels, scores, made)
+        return cls(int(made.sum()), dict(sorted(confusion.items())), math.fsum(losses), len(losses))
+
+    @classmethod
     def of_regression(cls, labels: npt.ArrayLike, predictions: npt.ArrayLike) -> Self:
         """Sums of a regressor's window: shapes ``(n,)``, in the label's unit.
 
@@ -147,3 +168,13 @@ class PerformanceProfile:
             float(wire["squared_error_sum"]),
             int(wire["invalid"]),
         )
+
+
+def _log_losses(labels: Categories, scores: FloatArray, made: npt.NDArray[np.bool_]) -> list[float]:
+    """Losses of the rows that have a probability and a label "0" or "1"."""
+    # The last entry is what -1 picks.
+    truth = np.array([{"0": 0, "1": 1}.get(name, -1) for name in labels.names] + [-1])[labels.codes]
+    usable = made & (truth >= 0) & (scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)
+    clipped = np.clip(scores[usable], _CLIP, 1 - _CLIP)
+    losses: list[float] = np.where(truth[usable] == 1, -np.log(clipped), -np.log1p(-clipped)).tolist()
+    return losses

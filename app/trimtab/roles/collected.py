@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import msgspec
+import numpy as np
 
 from trimtab.config import Config
-from trimtab.events import EventError, Example, dead_letter, encode
-from trimtab.joining import Expired, Joined, Outcome, Refused, Resolved
+from trimtab.events import EventError, dead_letter, encode
+from trimtab.events.examples import Examples, encode_examples
+from trimtab.events.tables import PredictionTable
+from trimtab.joining import Joined, Outcomes
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
 from trimtab.profiles.partials import Partials
@@ -47,30 +49,25 @@ class Collected:
             name: Partials(name, model, lambda version, name=name: reference_of(name, version))  # type: ignore[misc]
             for name, model in config.models.items()
         }
-        self._examples: dict[str, list[Example]] = {name: [] for name in config.models}
+        self._examples: dict[str, list[Examples]] = {}
         self._dead: list[Output] = []
 
-    def add(self, outcome: Outcome, value: bytes = b"") -> None:
-        """Take one outcome of the join; ``value`` is the record that it came of, when that is the one refused."""
-        match outcome:
-            case Resolved(event, features, source):
-                self._partials[event.model].add_prediction(event, features, source)
-            case Joined(model, example, source):
-                self._examples[model].append(example)
-                self._partials[model].add_example(example, source)
-            case Refused(topic, event_id, source, error):
-                self.refuse(
-                    error,
-                    topic=self._topics.prefix + topic,
-                    partition=source.partition,
-                    offset=source.offset,
-                    timestamp_ms=source.timestamp_ms,
-                    key=event_id.encode(),
-                    value=value,
-                )
-            case Expired(_, model):
-                if model is not None:
-                    self._partials[model].counts["unlabelled"] += 1
+    def add(self, outcomes: Outcomes) -> None:
+        """Take outcomes of the join, but for what it refused: see :meth:`refuse`."""
+        for table in outcomes.resolved:
+            self.profile(table)
+        for joined in outcomes.joined:
+            self._learn(joined)
+        for model, count in outcomes.unlabelled.items():
+            self._partials[model].counts["unlabelled"] += count
+
+    def profile(self, table: PredictionTable) -> None:
+        """Take predictions that have their features."""
+        self._partials[table.model].add_predictions(table)
+
+    def _learn(self, joined: Joined) -> None:
+        self._examples.setdefault(joined.model, []).append(joined.examples)
+        self._partials[joined.model].add_examples(joined.examples, joined.sources)
 
     def refuse(
         self,
@@ -93,12 +90,12 @@ class Collected:
         """The dead letters and examples of this flush; what others wait for comes first."""
         yield from self._dead
         for name, gathered in self._examples.items():
+            examples = Examples.concat(gathered)
             # Partitions are read in turns; models learn in the order of time.
-            examples = sorted(gathered, key=_order)
-            for start in range(0, len(examples), MAX_BATCH_EXAMPLES):
-                chunk = examples[start : start + MAX_BATCH_EXAMPLES]
-                batch = {"model": name, "examples": [msgspec.structs.asdict(example) for example in chunk]}
-                yield Output(self._topics.examples, name.encode(), encode("example_batch", batch), self._home(name))
+            order = examples.order()
+            for rows in np.split(order, range(MAX_BATCH_EXAMPLES, order.size, MAX_BATCH_EXAMPLES)):
+                batch = encode_examples(name, examples.take(rows))
+                yield Output(self._topics.examples, name.encode(), batch, self._home(name))
 
     def profiles(self, source_partitions: int) -> Iterator[Output]:
         """The profiles of this flush."""
@@ -110,13 +107,9 @@ class Collected:
     def clear(self) -> None:
         """Forget everything gathered."""
         self._dead = []
-        for name, partials in self._partials.items():
+        self._examples = {}
+        for partials in self._partials.values():
             partials.clear()
-            self._examples[name] = []
 
     def _home(self, model: str) -> int:
         return partition_of(model, self._partitions)
-
-
-def _order(example: Example) -> tuple[int, int, str]:
-    return example.label_time_ms, example.time_ms, example.id

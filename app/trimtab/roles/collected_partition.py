@@ -2,60 +2,91 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka import KafkaError as RawError
 
+from trimtab.config import Config
 from trimtab.errors import KafkaError
-from trimtab.events import Decoder, EventError
-from trimtab.joining import Join, Meta, Outcome, PendingStore, Source
+from trimtab.events.chunks import ChunkDecoder, Refusal
+from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
+from trimtab.joining import Join, Meta, Outcomes, Store
 from trimtab.kafka.topics import Topics
 
-__all__ = ["CollectedPartition", "catch_up"]
+__all__ = ["CollectedPartition", "Taken", "catch_up", "models_hash"]
 
 CATCH_UP_STALL_S = 30.0
+_VALUE, _OFFSET, _TIMESTAMP = methodcaller("value"), methodcaller("offset"), methodcaller("timestamp")
+
+
+class Taken(NamedTuple):
+    """What became of a chunk: outcomes of the join, predictions that need none, and records that cannot be used."""
+
+    outcomes: Outcomes
+    direct: list[PredictionTable]
+    refused: list[Refusal]
 
 
 class CollectedPartition:
-    """The state of input partition ``partition``: the same number of features, predictions and labels."""
+    """The state of input partition ``partition``: the same number of features, predictions and labels.
 
-    def __init__(self, partition: int, path: Path, decoder: Decoder, horizon_ms: int, topics: Topics) -> None:
+    Parameters
+    ----------
+    partition
+        Its number.
+    path
+        Folder of its store.
+    config
+        The configuration.
+    decoder
+        Decodes its records.
+    """
+
+    def __init__(self, partition: int, path: Path, config: Config, decoder: ChunkDecoder) -> None:
         self.partition = partition
-        self.horizon_ms = horizon_ms
+        self.horizon_ms = max(model.label_horizon for model in config.models.values())
+        self._models = config.models
         self._decoder = decoder
-        self._topics = topics
-        self._path = path
-        self._store = PendingStore(path)
-        self._join = Join(self._store, decoder, horizon_ms)
-        self._meta = _copy(self._store.meta)
+        self._prefix = config.kafka.topic_prefix
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._store = Store(path, models_hash(config))
+        self._join, self._meta = self._opened()
 
     @property
     def offsets(self) -> dict[str, int]:
         """Next offset per input topic, with what is not committed yet."""
         return self._meta.offsets
 
-    def handle(self, message: Message) -> list[Outcome]:
-        """Decode and join one event; raises EventError when it can't be used, and counts it as read in any case."""
-        topic, offset = str(message.topic()), int(message.offset())
-        self._meta.offsets[topic] = offset + 1
-        source = Source(self.partition, offset, message.timestamp()[1])
-        value = message.value()
-        if topic == self._topics.predictions:
-            prediction = self._decoder.prediction(value)
-            self._meta.inputs_clock_ms = _later(self._meta.inputs_clock_ms, prediction.time_ms)
-            return self._join.prediction(prediction, source)
-        if topic == self._topics.labels:
-            label = self._decoder.label(value)
-            self._meta.labels_clock_ms = _later(self._meta.labels_clock_ms, label.time_ms)
-            return self._join.label(label, source)
-        return self._join.feature(self._decoder.feature(value), source)
+    def take(self, topic: str, messages: Sequence[Message]) -> Taken:
+        """Decode and join records of one topic that follow each other."""
+        offsets = list(map(_OFFSET, messages))
+        self._meta.offsets[topic] = offsets[-1] + 1
+        stamps = np.array(list(map(_TIMESTAMP, messages)), np.int64)[:, 1]
+        sources = Sources(self.partition, np.array(offsets, np.int64), stamps)
+        kind = topic.removeprefix(self._prefix)
+        tables, refused = self._decoder.decode(kind, list(map(_VALUE, messages)), sources)
+        direct = [table for table in tables if self._needs_no_join(table)]
+        joined = [table for table in tables if not self._needs_no_join(table)]
+        self._hear(kind, tables)
+        outcomes = Outcomes()
+        if kind == "predictions" and joined:
+            outcomes = self._join.predictions(joined)  # type: ignore[arg-type]
+        elif kind == "labels" and joined:
+            outcomes = self._join.labels(joined)  # type: ignore[arg-type]
+        elif kind == "features" and joined:
+            outcomes = self._join.features(joined)  # type: ignore[arg-type]
+        return Taken(outcomes, direct, refused)  # type: ignore[arg-type]
 
-    def expire(self, drained: bool) -> list[Outcome]:
+    def expire(self, drained: bool) -> Outcomes:
         """Let go of ids past the horizon.
 
         Predictions and labels of a backlog are read at different speeds, so the slower side's event time counts;
@@ -63,17 +94,17 @@ class CollectedPartition:
         """
         clocks = [c for c in (self._meta.inputs_clock_ms, self._meta.labels_clock_ms) if c is not None]
         if not clocks or (len(clocks) == 1 and not drained):
-            return []
+            return Outcomes()
         return self._join.expire(max(clocks) if drained else min(clocks))
 
     def commit(self) -> None:
         """Make the store durable at the offsets that Kafka has just committed."""
-        self._store.commit(_copy(self._meta))
+        self._store.write(self._join.changes(), self._meta)
+        self._meta = _copy(self._meta)
 
     def rollback(self) -> None:
         """Back to the last commit."""
-        self._store.rollback()
-        self._meta = _copy(self._store.meta)
+        self._join, self._meta = self._opened()
 
     def close(self) -> None:
         """Close the store; what is not committed is forgotten."""
@@ -81,19 +112,39 @@ class CollectedPartition:
 
     def wipe(self) -> None:
         """Start from an empty store."""
-        import shutil
+        self._store.wipe()
+        self._join, self._meta = self._opened()
 
-        self._store.close()
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._store = PendingStore(self._path)
-        self._join = Join(self._store, self._decoder, self.horizon_ms)
-        self._meta = _copy(self._store.meta)
+    def _opened(self) -> tuple[Join, Meta]:
+        return Join(self._store, self._models, self.horizon_ms), _copy(self._store.meta)
+
+    def _needs_no_join(self, table: PredictionTable | FeatureTable | LabelTable) -> bool:
+        if not isinstance(table, PredictionTable):
+            return False
+        return table.features is not None and not self._models[table.model].labels
+
+    def _hear(self, kind: str, tables: Sequence[PredictionTable | FeatureTable | LabelTable]) -> None:
+        """The clocks of both sides; features have none of their own."""
+        if kind == "features" or not tables:
+            return
+        latest = max(int(table.time_ms.max()) for table in tables)
+        if kind == "predictions":
+            self._meta.inputs_clock_ms = _later(self._meta.inputs_clock_ms, latest)
+        else:
+            self._meta.labels_clock_ms = _later(self._meta.labels_clock_ms, latest)
+
+
+def models_hash(config: Config) -> str:
+    """Hash of what rows are stored by: each model's name, task, features and field names."""
+    stored = {"task", "features", "fields"}
+    settings = [[name, model.model_dump(mode="json", include=stored)] for name, model in config.models.items()]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def catch_up(partition: CollectedPartition, committed: dict[str, int], reader: Callable[[], Consumer]) -> int:
     """Bring the store to the committed offsets by reading the gap again, without output.
 
-    Returns the number of events read. A store ahead of the group's offsets (they were reset) starts anew.
+    Returns the number of records read. A store ahead of the group's offsets (they were reset) starts anew.
     """
     if any(offset > committed.get(topic, 0) for topic, offset in partition.offsets.items()):
         partition.wipe()
@@ -122,22 +173,27 @@ def _replay(consumer: Consumer, partition: CollectedPartition, topic: str, end: 
     consumer.assign([TopicPartition(topic, partition.partition, max(start, low))])
     count, deadline = 0, time.monotonic() + CATCH_UP_STALL_S
     while start < end and time.monotonic() < deadline:
-        for message in consumer.consume(1_000, timeout=0.2):
-            if message.error() is not None:
-                if message.error().code() == RawError._PARTITION_EOF:
-                    return count
-                raise KafkaError(f"cannot read {topic}[{partition.partition}] again: {message.error().str()}")
+        messages = consumer.consume(5_000, timeout=0.2)
+        ended = any(_is_end(message, topic, partition.partition) for message in messages)
+        wanted = [m for m in messages if m.error() is None and m.offset() < end]
+        if wanted:
             deadline = time.monotonic() + CATCH_UP_STALL_S
-            if message.offset() >= end:
-                return count
-            count += 1
-            with contextlib.suppress(EventError):  # it went to dead letters when it was read first
-                partition.handle(message)
-            if message.offset() + 1 >= end:
-                return count
+            count += len(wanted)
+            partition.take(topic, wanted)  # what is refused went to dead letters when it was read first
+        if ended or any(m.error() is None and m.offset() + 1 >= end for m in messages):
+            return count
     if start < end:
         raise KafkaError(f"{topic}[{partition.partition}] gave nothing for {CATCH_UP_STALL_S:.0f} s below {end}")
     return count
+
+
+def _is_end(message: Message, topic: str, partition: int) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() == RawError._PARTITION_EOF:
+        return True
+    raise KafkaError(f"cannot read {topic}[{partition}] again: {error.str()}")
 
 
 def _copy(meta: Meta) -> Meta:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -22,8 +23,9 @@ from confluent_kafka import KafkaError as RawError
 
 from trimtab.config import Config
 from trimtab.errors import KafkaError
-from trimtab.events import Decoder, EventError
-from trimtab.joining import Outcome, Refused
+from trimtab.events import EventError
+from trimtab.events.chunks import ChunkDecoder
+from trimtab.joining import Refused
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
@@ -57,8 +59,7 @@ class Collector:
         self._config = config
         self._instance = instance
         self._topics = Topics(config.kafka.topic_prefix)
-        self._decoder = Decoder(config.models, config.collector.max_event_bytes)
-        self._horizon_ms = max(model.label_horizon for model in config.models.values())
+        self._decoder = ChunkDecoder(config.models, config.collector.max_event_bytes)
         self._folder = data_dir(config) / f"collector-{instance}" / (config.kafka.topic_prefix.strip(".") or "default")
         self._index = RegistryIndex(config.kafka, f"trimtab-collector-{instance}")
         self._collected = Collected(config, References(self._index).get)
@@ -97,8 +98,8 @@ class Collector:
         size = self._config.collector.batch_size
         first = self._consumer.poll(IDLE_WAIT_S if not self._dirty else 0.001)
         messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
-        for message in messages:
-            self._take(message)
+        for (topic, number), chunk in chunks_of(messages, self._ended):
+            self._take(topic, number, chunk)
         interval = BUSY_FLUSH_S if len(messages) >= size else self._config.collector.flush_interval / 1000
         now = time.monotonic()
         if now - self._last_expiry >= EXPIRE_EVERY_S:
@@ -107,39 +108,62 @@ class Collector:
         if now - self._last_flush >= interval:
             self._flush()
 
-    def _take(self, message: Message) -> None:
-        topic, number = str(message.topic()), message.partition()
-        error = message.error()
-        if error is not None:
-            if error.code() == RawError._PARTITION_EOF:
-                self._drained.add((topic, number))
-                return
-            raise KafkaError(f"cannot read {topic}[{number}]: {error.str()}")
+    def _ended(self, message: Message) -> None:
+        """A message that is none: the end of a partition, or an error."""
+        topic, number, error = str(message.topic()), message.partition(), message.error()
+        if error is None or error.code() != RawError._PARTITION_EOF:
+            raise KafkaError(f"cannot read {topic}[{number}]: {error.str() if error is not None else 'no error'}")
+        self._drained.add((topic, number))
+
+    def _take(self, topic: str, number: int, chunk: Sequence[Message]) -> None:
         self._drained.discard((topic, number))
         partition = self._partitions.get(number)
-        if partition is None:  # revoked while the message was on its way
+        if partition is None:  # revoked while the messages were on their way
             return
-        self._dirty += 1
-        try:
-            for outcome in partition.handle(message):
-                self._collected.add(outcome, _refused_value(outcome, topic, message))
-        except EventError as refused:
+        self._dirty += len(chunk)
+        taken = partition.take(topic, chunk)
+        for table in taken.direct:
+            self._collected.profile(table)
+        self._collected.add(taken.outcomes)
+        for row, error in taken.refused:
+            self._refuse(error, chunk[row], topic, number)
+        if taken.outcomes.refused:
+            self._refuse_joined(taken.outcomes.refused, {message.offset(): message for message in chunk}, topic)
+
+    def _refuse(self, error: EventError, message: Message, topic: str, number: int) -> None:
+        self._collected.refuse(
+            error,
+            topic=topic,
+            partition=number,
+            offset=message.offset(),
+            timestamp_ms=message.timestamp()[1],
+            key=message.key(),
+            value=message.value() or b"",
+        )
+
+    def _refuse_joined(self, refused: Sequence[Refused], at_hand: Mapping[int, Message], topic: str) -> None:
+        """Refusals of the join; the bytes of a record that came before are at hand no more."""
+        for one in refused:
+            of = self._topics.prefix + one.topic
+            message = at_hand.get(one.offset) if of == topic else None
             self._collected.refuse(
-                refused,
-                topic=topic,
-                partition=number,
-                offset=message.offset(),
-                timestamp_ms=message.timestamp()[1],
-                key=message.key(),
-                value=message.value() or b"",
+                one.error,
+                topic=of,
+                partition=one.partition,
+                offset=one.offset,
+                timestamp_ms=one.timestamp_ms,
+                key=one.event_id.encode(),
+                value=(message.value() or b"") if message is not None else b"",
             )
 
     def _expire(self) -> None:
         for number, partition in self._partitions.items():
             drained = all((topic, number) in self._drained for topic in self._topics.inputs[1:])
-            for outcome in partition.expire(drained):
-                self._collected.add(outcome)
+            outcomes = partition.expire(drained)
+            if outcomes:
                 self._dirty += 1
+                self._collected.add(outcomes)
+                self._refuse_joined(outcomes.refused, {}, "")
 
     def _flush(self) -> None:
         """One transaction: see the module's steps. On a failure everything since the last flush is read again."""
@@ -213,9 +237,7 @@ class Collector:
 
     def _assigned(self, member: Consumer, positions: list[TopicPartition]) -> None:
         for number in sorted({position.partition for position in positions}):
-            partition = CollectedPartition(
-                number, self._folder / f"p{number}", self._decoder, self._horizon_ms, self._topics
-            )
+            partition = CollectedPartition(number, self._folder / f"p{number}", self._config, self._decoder)
             self._partitions[number] = partition
             committed = {p.topic: p.offset for p in self._committed({number: partition}) if p.offset >= 0}
             count = catch_up(partition, committed, self._reader)
@@ -250,11 +272,28 @@ class Collector:
         self._index.close()
 
 
-def _refused_value(outcome: Outcome, topic: str, message: Message) -> bytes:
-    """The bytes of what is refused, if it is this record; one that came before is at hand no more."""
-    if not isinstance(outcome, Refused) or not topic.endswith(outcome.topic):
-        return b""
-    return message.value() or b"" if outcome.source.offset == message.offset() else b""
+def chunks_of(
+    messages: Sequence[Message], other: Callable[[Message], None]
+) -> Iterator[tuple[tuple[str, int], Sequence[Message]]]:
+    """Messages by topic and partition; those that report the end of a partition or an error go to ``other``.
+
+    librdkafka hands out long runs of one partition, so most of the time there is little to sort.
+    """
+    # KafkaError cannot be compared with None by ==.
+    odd = [message for message in messages if message.error() is not None]
+    if odd:
+        for message in odd:
+            other(message)
+        messages = [message for message in messages if message.error() is None]
+    found: dict[tuple[str, int], list[Message]] = {}
+    for message in messages:
+        where = message.topic(), message.partition()
+        chunk = found.get(where)
+        if chunk is None:
+            found[where] = [message]
+        else:
+            chunk.append(message)
+    yield from found.items()
 
 
 def _produce(sender: Producer, output: Output) -> None:

@@ -6,9 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import msgspec
-
-from trimtab.events import Example, FeatureValue, decode
+from trimtab.events import Example, FeatureValue
+from trimtab.events.examples import decode_examples
 
 __all__ = ["Batch", "LearntRange", "Lineage", "model_input", "read_batch"]
 
@@ -62,8 +61,7 @@ class Lineage:
 
 def read_batch(offset: int, value: bytes) -> Batch:
     """One record of the examples log; raises ValueError when it is none."""
-    record = decode("example_batch", value)
-    examples = [msgspec.convert(example, Example) for example in record["examples"]]
+    examples = list(decode_examples(value).rows())
     return Batch(offset, hashlib.sha256(value).hexdigest(), examples)
 
 

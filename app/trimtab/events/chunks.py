@@ -1,0 +1,187 @@
+"""Whole chunks of records to tables: typed and by column where they allow it, one by one where they do not.
+
+What becomes of a record depends on its bytes alone, never on the records around it: the typed decoders see each
+record by itself, and what they do not take goes to :class:`Decoder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+import orjson
+
+from trimtab.config import EventFields, ModelConfig
+from trimtab.events.columns import Texts
+from trimtab.events.decode import Decoder
+from trimtab.events.errors import EventError
+from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
+from trimtab.events.typed import TypedPredictions
+from trimtab.events.typed_parts import TypedFeatureEvents, TypedLabels, label_tables
+from trimtab.events.types import FeatureEvent, LabelEvent, PredictionEvent
+
+__all__ = ["ChunkDecoder", "Refusal"]
+
+Values = Sequence[bytes | None]
+Table = PredictionTable | FeatureTable | LabelTable
+_MODEL = b'"model":"'
+_NOT_TYPED = (msgspec.MsgspecError, EventError, ValueError, OverflowError, RecursionError, TypeError)
+
+
+class Refusal(NamedTuple):
+    """One record that cannot be used: its row in the chunk, and why."""
+
+    row: int
+    error: EventError
+
+
+class _Typed(Protocol):
+    decode: Callable[[bytes], Any]
+
+    def tables(self, rows: Sequence[Any], sources: Sources) -> Sequence[Table]: ...
+
+    def check(self, row: Any) -> None: ...
+
+
+class ChunkDecoder:
+    """Decodes chunks of one input topic and partition.
+
+    Parameters
+    ----------
+    models
+        Model name to configuration.
+    max_bytes
+        Largest event that is decoded, in bytes.
+    """
+
+    def __init__(self, models: Mapping[str, ModelConfig], max_bytes: int) -> None:
+        self._models = models
+        self._max_bytes = max_bytes
+        self.slow = Decoder(models, max_bytes)
+        self._predictions = {name.encode(): TypedPredictions(name, model) for name, model in models.items()}
+        fields = {model.fields for model in models.values()} or {EventFields()}
+        self._slow_way: dict[str, tuple[Callable[[bytes | None], Any], Callable[..., Sequence[Table]]]] = {
+            "predictions": (self.slow.prediction, self._of_predictions),
+            "labels": (self.slow.label, _of_labels),
+            "features": (self.slow.feature, _of_features),
+        }
+        self._labels: _Typed | None = None
+        self._features: _Typed | None = None
+        # Events that name no model are typed only when all models read them under the same names.
+        if len(fields) == 1:
+            names = fields.pop()
+            self._labels, self._features = TypedLabels(names, models), TypedFeatureEvents(names)
+
+    def decode(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
+        """Tables and refusals of a chunk of ``topic``: 'features', 'predictions' or 'labels'."""
+        tables: list[Table] = []
+        odd: list[int] = []
+        huge = max(map(len, filter(None, values)), default=0) > self._max_bytes
+        for typed, rows in self._parts(topic, values):
+            if typed is None or huge:
+                odd += rows
+            else:
+                tables += _typed_tables(typed, values, rows, sources, odd)
+        if not odd:
+            return tables, []
+        one_by_one, make = self._slow_way[topic]
+        events, refused = _each(one_by_one, values, sorted(odd))
+        if events:
+            rows = [row for row, _ in events]
+            tables += make([event for _, event in events], sources.take(rows))
+        return tables, refused
+
+    def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, list[int]]]:
+        """Rows by the decoder that may take them; None is the slow one."""
+        if topic != "predictions":
+            return [(self._labels if topic == "labels" else self._features, list(range(len(values))))]
+        if len(self._predictions) == 1:
+            return [(next(iter(self._predictions.values())), list(range(len(values))))]
+        parts: dict[bytes, list[int]] = {}
+        for row, value in enumerate(values):
+            start = value.find(_MODEL) + len(_MODEL) if value is not None else 0
+            name = value[start : value.find(b'"', start)] if value is not None else b""
+            rows = parts.get(name)
+            if rows is None:
+                parts[name] = [row]
+            else:
+                rows.append(row)
+        return [(self._predictions.get(name), rows) for name, rows in parts.items()]
+
+    def _of_predictions(self, events: Sequence[PredictionEvent], sources: Sources) -> list[Table]:
+        tables: list[Table] = []
+        kinds = [(event.model, event.features is None) for event in events]
+        for kind in dict.fromkeys(kinds):
+            rows = [row for row, of in enumerate(kinds) if of == kind]
+            some = [events[row] for row in rows]
+            tables.append(PredictionTable.of(some, self._models[kind[0]], sources.take(rows)))
+        return tables
+
+
+def _typed_tables(typed: _Typed, values: Values, rows: list[int], sources: Sources, odd: list[int]) -> Sequence[Table]:
+    """Tables of the rows that ``typed`` takes; the others go to ``odd``."""
+    structs, rows = _decoded(typed.decode, values, rows, odd)
+    if not structs:
+        return []
+    try:
+        return typed.tables(structs, _of_rows(sources, rows))
+    except _NOT_TYPED:
+        good = []
+        for position, struct in enumerate(structs):
+            try:
+                typed.check(struct)
+                good.append(position)
+            except _NOT_TYPED:
+                odd.append(rows[position])
+    if not good:
+        return []
+    return typed.tables([structs[k] for k in good], sources.take([rows[k] for k in good]))
+
+
+def _decoded(
+    decode: Callable[[bytes], Any], values: Values, rows: list[int], odd: list[int]
+) -> tuple[list[Any], list[int]]:
+    """Structs of the rows that can be decoded, and those rows."""
+    some = values if len(rows) == len(values) else [values[row] for row in rows]
+    try:
+        return [decode(value) for value in some], rows  # type: ignore[arg-type]  # None is a TypeError
+    except _NOT_TYPED:
+        pass
+    structs, taken = [], []
+    for row, value in zip(rows, some, strict=True):
+        try:
+            structs.append(decode(value))  # type: ignore[arg-type]
+            taken.append(row)
+        except _NOT_TYPED:
+            odd.append(row)
+    return structs, taken
+
+
+def _of_rows(sources: Sources, rows: list[int]) -> Sources:
+    return sources if len(rows) == len(sources) else sources.take(rows)
+
+
+def _each(
+    decode: Callable[[bytes | None], Any], values: Values, rows: Sequence[int]
+) -> tuple[list[tuple[int, Any]], list[Refusal]]:
+    events, refused = [], []
+    for row in rows:
+        try:
+            events.append((row, decode(values[row])))
+        except EventError as error:
+            refused.append(Refusal(row, error))
+    return events, refused
+
+
+def _of_labels(events: Sequence[LabelEvent], sources: Sources) -> Sequence[Table]:
+    times = np.array([event.time_ms for event in events], np.int64)
+    models, labels = [event.model for event in events], [event.label for event in events]
+    return label_tables(models, [event.id for event in events], times, labels, sources)
+
+
+def _of_features(events: Sequence[FeatureEvent], sources: Sources) -> Sequence[Table]:
+    times = np.array([event.time_ms for event in events], np.int64)
+    raw = Texts.of([orjson.dumps(event.features).decode() for event in events])
+    return [FeatureTable(Texts.of([event.id for event in events]), times, raw, sources)]

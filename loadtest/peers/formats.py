@@ -1,0 +1,88 @@
+"""The events of a block as records on the wire, in each format that Trimtab reads."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from loadtest.peers.scripts.task import FEATURES, MODEL
+from loadtest.peers.stream import PARTITIONS, SERVED, Block, partition_of_event
+from trimtab.events import encode
+from trimtab.events.columns import Categories, Texts
+
+__all__ = ["BATCH_EVENTS", "FORMATS", "Record", "encode_avro", "encode_columnar", "encode_json", "rows_of"]
+
+BATCH_EVENTS = 500
+
+
+class Record(NamedTuple):
+    """One record to produce."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def rows_of(block: Block) -> Iterator[dict[str, Any]]:
+    """The events of a block as prediction events."""
+    events = zip(block.features.tolist(), block.scores.tolist(), strict=True)
+    for number, (features, score) in enumerate(events, block.first):
+        yield {
+            "id": f"{number:016x}",
+            "model": MODEL,
+            "version": SERVED,
+            "time": block.start_ms + number - block.first,
+            "features": dict(zip(FEATURES, features, strict=True)),
+            "prediction": int(features[0] > 0),
+            "score": score,
+        }
+
+
+def encode_json(block: Block) -> Iterator[Record]:
+    """One JSON object an event: what all peers read, too."""
+    for number, row in enumerate(rows_of(block), block.first):
+        yield Record(partition_of_event(number), row["id"].encode(), orjson.dumps(row))
+
+
+def encode_avro(block: Block) -> Iterator[Record]:
+    """One event a record, in Avro single-object encoding."""
+    for number, row in enumerate(rows_of(block), block.first):
+        row["prediction"] = float(row["prediction"])
+        yield Record(partition_of_event(number), row["id"].encode(), encode("prediction", row))
+
+
+def encode_columnar(block: Block) -> Iterator[Record]:
+    """Batches of 500 events in columns, in turns to the partitions."""
+    for start in range(0, len(block.scores), BATCH_EVENTS):
+        number = (block.first + start) // BATCH_EVENTS
+        part = slice(start, start + BATCH_EVENTS)
+        yield Record(number % PARTITIONS, MODEL.encode(), _batch(block, part))
+
+
+def _batch(block: Block, part: slice) -> bytes:
+    # By name: formats come and go, and the others must run without this one.
+    wire = importlib.import_module("trimtab.events.batch")
+    numbers = np.arange(block.first, block.first + len(block.scores), dtype=np.int64)[part]
+    features = block.features[part]
+    batch = wire.EventBatch(
+        model=MODEL,
+        ids=Texts.of([f"{number:016x}" for number in numbers.tolist()]),
+        times_ms=block.start_ms + numbers - block.first,
+        versions=Categories(np.zeros(len(numbers), np.int32), [SERVED]),
+        features={name: np.ascontiguousarray(features[:, k]) for k, name in enumerate(FEATURES)},
+        predictions=np.asarray(features[:, 0] > 0, np.float64),
+        scores=block.scores[part],
+    )
+    encoded: bytes = wire.encode_batch(batch)
+    return encoded
+
+
+FORMATS: dict[str, Callable[[Block], Iterator[Record]]] = {
+    "trimtab": encode_json,
+    "trimtab_avro": encode_avro,
+    "trimtab_columnar": encode_columnar,
+}

@@ -1,0 +1,61 @@
+"""The same events in each format, and the way to the file and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import orjson
+import pytest
+
+from loadtest.peers.formats import BATCH_EVENTS, Record, encode_avro, encode_json, rows_of
+from loadtest.peers.spool import read_records, write_records
+from loadtest.peers.stream import EVENTS_A_WINDOW, Block, block
+from trimtab.config import parse_config
+from trimtab.events import Decoder
+
+CONFIG = """
+models:
+  credit:
+    task: binary
+    features: {f0: {type: numeric}, f1: {type: numeric}}
+    factory: {class: "river.linear_model:LogisticRegression"}
+"""
+
+
+def test_json_holds_the_rows_to_the_last_bit() -> None:
+    found = [orjson.loads(record.value) for record in encode_json(block(2))]
+    assert found == list(rows_of(block(2)))
+    assert len(found) == EVENTS_A_WINDOW
+
+
+def test_events_are_one_a_millisecond_and_take_turns() -> None:
+    records = list(islice(encode_json(block(1)), 6))
+    events = [orjson.loads(record.value) for record in records]
+    assert [event["time"] - block(1).start_ms for event in events] == [0, 1, 2, 3, 4, 5]
+    assert [record.partition for record in records] == [0, 1, 2, 3, 0, 1]
+    assert len({event["id"] for event in events}) == 6
+    assert 350 < sum(len(record.value) for record in records) / 6 < 400
+
+
+@pytest.mark.parametrize("encode", [encode_json, encode_avro])
+def test_trimtab_reads_what_was_written(encode: Callable[[Block], Iterator[Record]]) -> None:
+    decoder = Decoder(parse_config(CONFIG, source="test", environ={}).models, 1_000_000)
+    for record, row in islice(zip(encode(block(0)), rows_of(block(0)), strict=True), 20):
+        event = decoder.prediction(record.value)
+        assert (event.id, event.model, event.version, event.time_ms) == (row["id"], "credit", 1, row["time"])
+        assert event.features == {name: row["features"][name] for name in ("f0", "f1")}
+        assert event.score == row["score"]
+
+
+def test_a_window_is_whole_batches() -> None:
+    assert EVENTS_A_WINDOW % BATCH_EVENTS == 0
+
+
+def test_a_spool_gives_back_what_was_written() -> None:
+    records = [Record(3, b"key", b"value"), Record(0, b"", b""), Record(1, b"k", bytes(range(256)))]
+    file = io.BytesIO()
+    write_records(file, records)
+    file.seek(0)
+    assert list(read_records(file)) == records
