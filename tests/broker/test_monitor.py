@@ -93,7 +93,7 @@ class Collector:
             "end_ms": start + SIZE_MS,
             "last_produced_ms": time.time_ns() // 1_000_000,
             "offsets": [{"partition": 0, "first": first, "last": self.offset - 1}],
-            "sketch": orjson.dumps(WindowProfile(count, numeric).to_wire()),
+            "sketch": WindowProfile(count, numeric).to_bytes(),
         }
 
 

@@ -223,9 +223,7 @@ class NumericProfile:
         """
         cells, counts = np.array(wire["cells"], np.int32), np.array(wire["counts"], np.int64)
         count = int(wire["count"])
-        fits = cells.shape == counts.shape and int(counts.sum()) == count and bool((counts > 0).all())
-        if not fits or bool((np.diff(cells) <= 0).any()):
-            raise ValueError("numeric profile: cells must ascend and their counts, above zero, sum to count")
+        _check_cells(count, cells, counts)
         mean, low, high = wire["mean"], wire["minimum"], wire["maximum"]
         if count and None in (mean, low, high):
             raise ValueError("numeric profile: mean, minimum and maximum belong to a count above zero")
@@ -241,3 +239,23 @@ class NumericProfile:
             cells,
             counts,
         )
+
+    def to_packed(self) -> list[Any]:
+        """As :meth:`to_wire`, but flat, and cells and counts as little-endian bytes."""
+        scalars = [self.count, self.missing, self.non_finite, self.mean, self.m2, self.minimum, self.maximum]
+        buffers = self.cells.astype("<i4", copy=False).tobytes(), self.counts.astype("<i8", copy=False).tobytes()
+        return [*scalars, self.frame.center, self.frame.scale, *buffers]
+
+    @classmethod
+    def from_packed(cls, packed: list[Any]) -> Self:
+        """Read what :meth:`to_packed` gave; raises ``ValueError`` when it is damaged."""
+        count, missing, non_finite, mean, m2, low, high, center, scale, raw_cells, raw_counts = packed
+        cells, counts = np.frombuffer(raw_cells, "<i4"), np.frombuffer(raw_counts, "<i8")
+        _check_cells(count, cells, counts)
+        return cls(count, missing, non_finite, mean, m2, low, high, Frame(center, scale), cells, counts)
+
+
+def _check_cells(count: int, cells: CellArray, counts: CountArray) -> None:
+    fits = cells.shape == counts.shape and int(counts.sum()) == count and bool((counts > 0).all())
+    if not fits or bool((cells[1:] <= cells[:-1]).any()):
+        raise ValueError("numeric profile: cells must ascend and their counts, above zero, sum to count")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 
 from trimtab.config import ModelConfig
 from trimtab.events.columns import Categories, Column, IntArray
@@ -133,7 +132,7 @@ class Partials:
             "end_ms": start_ms + self._model.window.size,
             "last_produced_ms": group.last_produced_ms,
             "offsets": list(_spans(group)),
-            "sketch": orjson.dumps(group.profile().to_wire()),
+            "sketch": group.profile().to_bytes(),
         }
 
 

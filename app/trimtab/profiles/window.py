@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
 
+import msgspec
+
 from trimtab.profiles.categorical import CategoricalProfile
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
@@ -85,6 +87,34 @@ class WindowProfile:
             {name: CategoricalProfile.from_wire(part) for name, part in wire["categorical"].items()},
             None if performance is None else PerformanceProfile.from_wire(performance),
         )
+
+    def to_bytes(self) -> bytes:
+        """MessagePack, with cells and their counts as raw bytes: a tenth of the cost of JSON.
+
+        Examples
+        --------
+        >>> profile = WindowProfile(1, categorical={"colour": CategoricalProfile({"red": 1})})
+        >>> WindowProfile.from_bytes(profile.to_bytes()) == profile
+        True
+        """
+        performance = None if self.performance is None else self.performance.to_wire()
+        numeric = {name: self.numeric[name].to_packed() for name in sorted(self.numeric)}
+        categorical = {name: self.categorical[name].to_wire() for name in sorted(self.categorical)}
+        return msgspec.msgpack.encode([self.count, numeric, categorical, performance])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what :meth:`to_bytes` gave; raises ``ValueError`` when it is damaged."""
+        try:
+            count, numeric, categorical, performance = msgspec.msgpack.decode(data)
+            return cls(
+                int(count),
+                {name: NumericProfile.from_packed(part) for name, part in numeric.items()},
+                {name: CategoricalProfile.from_wire(part) for name, part in categorical.items()},
+                None if performance is None else PerformanceProfile.from_wire(performance),
+            )
+        except (msgspec.MsgspecError, TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"profile is damaged: {type(error).__name__} {error}") from error
 
 
 def _union(left: Mapping[str, M], right: Mapping[str, M]) -> dict[str, M]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
-import orjson
-
 from trimtab.profiles import WindowProfile
 
 __all__ = ["ClosedWindow", "LateEvents", "Piece", "WindowKey", "merge_offsets", "pieces_of"]
@@ -63,7 +61,7 @@ class Piece:
         )
         return cls(
             key,
-            WindowProfile.from_wire(orjson.loads(record["sketch"])),
+            WindowProfile.from_bytes(record["sketch"]),
             int(record["last_produced_ms"]),
             {int(span["partition"]): (int(span["first"]), int(span["last"])) for span in record["offsets"]},
         )
@@ -101,7 +99,7 @@ def pieces_of(batch: Mapping[str, Any]) -> list[Piece]:
     """The profiles of a profile record; raises ValueError when it is damaged."""
     try:
         return [Piece.from_record(record) for record in batch["profiles"]]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"profile record: {type(error).__name__} {error}") from error
 
 

@@ -104,7 +104,9 @@ events = st.fixed_dictionaries(
 )
 values = st.one_of(
     events.map(lambda event: json.dumps(event).encode()),
-    st.sampled_from([None, b"", b"{", b"[1]", b'{"id":"a","model":"m","time":0,"score":NaN}', b"\xc3\x01x", b"x" * 20_000]),
+    st.sampled_from(
+        [None, b"", b"{", b"[1]", b'{"id":"a","model":"m","time":0,"score":NaN}', b"\xc3\x01x", b"x" * 20_000]
+    ),
 )
 
 

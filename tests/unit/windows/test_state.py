@@ -29,7 +29,7 @@ def piece(kind: str, start: int, count: int, partition: int = 0, **other: Any) -
         "end_ms": start + SIZE,
         "last_produced_ms": start,
         "offsets": [{"partition": partition, "first": start, "last": start + count}],
-        "sketch": orjson.dumps(profile.to_wire()),
+        "sketch": profile.to_bytes(),
         **other,
     }
 
