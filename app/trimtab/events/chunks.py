@@ -78,7 +78,7 @@ class ChunkDecoder:
         """Tables and refusals of a chunk of ``topic``: 'features', 'predictions' or 'labels'."""
         tables: list[Table] = []
         odd: list[int] = []
-        huge = max(map(len, filter(None, values)), default=0) > self._max_bytes
+        huge = _longest(values) > self._max_bytes
         for typed, rows in self._parts(topic, values):
             if typed is None or huge:
                 odd += rows
@@ -118,6 +118,13 @@ class ChunkDecoder:
             some = [events[row] for row in rows]
             tables.append(PredictionTable.of(some, self._models[kind[0]], sources.take(rows)))
         return tables
+
+
+def _longest(values: Values) -> int:
+    try:
+        return max(map(len, values))  # type: ignore[arg-type]  # None, which is rare, is a TypeError
+    except TypeError:
+        return max((len(value) for value in values if value is not None), default=0)
 
 
 def _typed_tables(typed: _Typed, values: Values, rows: list[int], sources: Sources, odd: list[int]) -> Sequence[Table]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from operator import methodcaller
+from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ __all__ = ["CollectedPartition", "Taken", "catch_up", "models_hash"]
 
 CATCH_UP_STALL_S = 30.0
 _VALUE, _OFFSET, _TIMESTAMP = methodcaller("value"), methodcaller("offset"), methodcaller("timestamp")
+_MILLISECONDS = itemgetter(1)
 
 
 class Taken(NamedTuple):
@@ -70,8 +71,8 @@ class CollectedPartition:
         """Decode and join records of one topic that follow each other."""
         offsets = list(map(_OFFSET, messages))
         self._meta.offsets[topic] = offsets[-1] + 1
-        stamps = np.array(list(map(_TIMESTAMP, messages)), np.int64)[:, 1]
-        sources = Sources(self.partition, np.array(offsets, np.int64), stamps)
+        stamps = list(map(_MILLISECONDS, map(_TIMESTAMP, messages)))
+        sources = Sources(self.partition, np.array(offsets, np.int64), np.array(stamps, np.int64))
         kind = topic.removeprefix(self._prefix)
         tables, refused = self._decoder.decode(kind, list(map(_VALUE, messages)), sources)
         direct = [table for table in tables if self._needs_no_join(table)]

@@ -17,6 +17,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as RawError
@@ -41,6 +43,7 @@ log = logging.getLogger("trimtab.collector")
 BUSY_FLUSH_S = 0.5
 IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
+_TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
 TRANSACTION_TIMEOUT_S = 30.0
 
 
@@ -285,14 +288,13 @@ def chunks_of(
         for message in odd:
             other(message)
         messages = [message for message in messages if message.error() is None]
+    if not messages:
+        return
+    topics, numbers = list(map(_TOPIC, messages)), list(map(_PARTITION, messages))
+    starts = [k for k in range(1, len(topics)) if numbers[k] != numbers[k - 1] or topics[k] != topics[k - 1]]
     found: dict[tuple[str, int], list[Message]] = {}
-    for message in messages:
-        where = message.topic(), message.partition()
-        chunk = found.get(where)
-        if chunk is None:
-            found[where] = [message]
-        else:
-            chunk.append(message)
+    for start, end in pairwise([0, *starts, len(topics)]):
+        found.setdefault((topics[start], numbers[start]), []).extend(messages[start:end])
     yield from found.items()
 
 

@@ -13,7 +13,8 @@ __all__ = ["Windows", "consume"]
 W = TypeVar("W")
 
 _OPEN_MS = WINDOW_MS + LATENESS_MS
-_BATCH = 500
+# Small batches stay in the processor cache.
+_BATCH = 200
 
 
 class Windows(ABC, Generic[W]):
