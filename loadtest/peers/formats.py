@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -10,9 +9,10 @@ import numpy as np
 import orjson
 
 from loadtest.peers.scripts.task import FEATURES, MODEL
-from loadtest.peers.stream import PARTITIONS, SERVED, Block, partition_of_event
+from loadtest.peers.stream import PARTITIONS, SERVED, VERSION, Block, partition_of_event
 from trimtab.events import encode
-from trimtab.events.columns import Categories, Texts
+from trimtab.events.batch import EventBatch, encode_batch
+from trimtab.events.columns import Texts
 
 __all__ = ["BATCH_EVENTS", "FORMATS", "Record", "encode_avro", "encode_columnar", "encode_json", "rows_of"]
 
@@ -64,21 +64,20 @@ def encode_columnar(block: Block) -> Iterator[Record]:
 
 
 def _batch(block: Block, part: slice) -> bytes:
-    # By name: formats come and go, and the others must run without this one.
-    wire = importlib.import_module("trimtab.events.batch")
     numbers = np.arange(block.first, block.first + len(block.scores), dtype=np.int64)[part]
     features = block.features[part]
-    batch = wire.EventBatch(
+    batch = EventBatch(
+        kind="prediction",
         model=MODEL,
         ids=Texts.of([f"{number:016x}" for number in numbers.tolist()]),
-        times_ms=block.start_ms + numbers - block.first,
-        versions=Categories(np.zeros(len(numbers), np.int32), [SERVED]),
-        features={name: np.ascontiguousarray(features[:, k]) for k, name in enumerate(FEATURES)},
-        predictions=np.asarray(features[:, 0] > 0, np.float64),
-        scores=block.scores[part],
+        time_ms=block.start_ms + numbers - block.first,
+        version=np.full(len(numbers), VERSION, np.int32),
+        learnt=np.full(len(numbers), -1, np.int64),
+        columns={name: np.ascontiguousarray(features[:, k]) for k, name in enumerate(FEATURES)},
+        prediction=np.asarray(features[:, 0] > 0, np.float64),
+        score=block.scores[part],
     )
-    encoded: bytes = wire.encode_batch(batch)
-    return encoded
+    return encode_batch(batch)
 
 
 FORMATS: dict[str, Callable[[Block], Iterator[Record]]] = {

@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from loadtest.peers.scripts.task import BASE_MS, FEATURES, MODEL, WINDOW_MS
 
-__all__ = ["EVENTS_A_WINDOW", "PARTITIONS", "SERVED", "Block", "block", "partition_of_event"]
+__all__ = ["EVENTS_A_WINDOW", "PARTITIONS", "SERVED", "VERSION", "Block", "block", "partition_of_event"]
 
 # 1,000 events are one second of event time.
 EVENTS_A_WINDOW = WINDOW_MS
 PARTITIONS = 4
-SERVED = f"{MODEL}@1"
+VERSION = 1
+SERVED = f"{MODEL}@{VERSION}"
 _SEED = 20_231_114
 
 FloatArray = npt.NDArray[np.float64]

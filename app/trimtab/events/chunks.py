@@ -14,6 +14,8 @@ import numpy as np
 import orjson
 
 from trimtab.config import EventFields, ModelConfig
+from trimtab.events.batch import decode_batch, is_batch
+from trimtab.events.batch_tables import BatchReader
 from trimtab.events.columns import Texts
 from trimtab.events.decode import Decoder
 from trimtab.events.errors import EventError
@@ -60,6 +62,7 @@ class ChunkDecoder:
         self._models = models
         self._max_bytes = max_bytes
         self.slow = Decoder(models, max_bytes)
+        self._batches = BatchReader(models)
         self._predictions = {name.encode(): TypedPredictions(name, model) for name, model in models.items()}
         fields = {model.fields for model in models.values()} or {EventFields()}
         self._slow_way: dict[str, tuple[Callable[[bytes | None], Any], Callable[..., Sequence[Table]]]] = {
@@ -76,6 +79,12 @@ class ChunkDecoder:
 
     def decode(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
         """Tables and refusals of a chunk of ``topic``: 'features', 'predictions' or 'labels'."""
+        # A service that sends batches sends many: the first record tells, and the odd ones are looked at again.
+        if values and is_batch(values[0] or b""):
+            return self._mixed(topic, values, sources)
+        return self._singles(topic, values, sources)
+
+    def _singles(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
         tables: list[Table] = []
         odd: list[int] = []
         huge = _longest(values) > self._max_bytes
@@ -86,11 +95,36 @@ class ChunkDecoder:
                 tables += _typed_tables(typed, values, rows, sources, odd)
         if not odd:
             return tables, []
+        if any(is_batch(values[row] or b"") for row in odd):
+            return self._mixed(topic, values, sources)
         one_by_one, make = self._slow_way[topic]
         events, refused = _each(one_by_one, values, sorted(odd))
         if events:
             rows = [row for row, _ in events]
             tables += make([event for _, event in events], sources.take(rows))
+        return tables, refused
+
+    def _mixed(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
+        """A chunk with batches: they are taken apart from the single events."""
+        tables: list[Table] = []
+        refused: list[Refusal] = []
+        single: list[int] = []
+        for row, value in enumerate(values):
+            if value is None or not is_batch(value):
+                single.append(row)
+                continue
+            try:
+                batch = decode_batch(value)
+                table, bad = self._batches.table(topic, batch, _repeated(sources, row, len(batch)))
+            except EventError as error:
+                refused.append(Refusal(row, error))
+                continue
+            tables += [table] if table is not None else []
+            refused += [Refusal(row, error) for error in bad.values()]
+        if single:
+            found, why = self._singles(topic, [values[row] for row in single], sources.take(single))
+            tables += found
+            refused += [Refusal(single[row], error) for row, error in why]
         return tables, refused
 
     def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, list[int]]]:
@@ -164,6 +198,12 @@ def _decoded(
         except _NOT_TYPED:
             odd.append(row)
     return structs, taken
+
+
+def _repeated(sources: Sources, row: int, count: int) -> Sources:
+    """The source of one record, for each of its events."""
+    offset, timestamp = sources.offset[row], sources.timestamp_ms[row]
+    return Sources(sources.partition, np.full(count, offset), np.full(count, timestamp))
 
 
 def _of_rows(sources: Sources, rows: list[int]) -> Sources:

@@ -6,14 +6,16 @@ import io
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+import numpy as np
 import orjson
 import pytest
 
-from loadtest.peers.formats import BATCH_EVENTS, Record, encode_avro, encode_json, rows_of
+from loadtest.peers.formats import BATCH_EVENTS, Record, encode_avro, encode_columnar, encode_json, rows_of
 from loadtest.peers.spool import read_records, write_records
 from loadtest.peers.stream import EVENTS_A_WINDOW, Block, block
 from trimtab.config import parse_config
 from trimtab.events import Decoder
+from trimtab.events.batch import decode_batch
 
 CONFIG = """
 models:
@@ -49,8 +51,23 @@ def test_trimtab_reads_what_was_written(encode: Callable[[Block], Iterator[Recor
         assert event.score == row["score"]
 
 
-def test_a_window_is_whole_batches() -> None:
-    assert EVENTS_A_WINDOW % BATCH_EVENTS == 0
+def test_batches_hold_the_rows_to_the_last_bit() -> None:
+    records = list(encode_columnar(block(1)))
+    batches = [decode_batch(record.value) for record in records]
+    found = [
+        {"id": name, "time": time_ms, "features": dict(zip(batch.columns, values, strict=True))}
+        for batch in batches
+        for name, time_ms, *values in zip(
+            batch.ids.to_list(),
+            batch.time_ms.tolist(),
+            *(column.tolist() for column in batch.columns.values() if isinstance(column, np.ndarray)),
+            strict=True,
+        )
+    ]
+    assert found == [{name: row[name] for name in ("id", "time", "features")} for row in rows_of(block(1))]
+    assert {len(batch) for batch in batches} == {BATCH_EVENTS}
+    assert [record.partition for record in records[:5]] == [0, 1, 2, 3, 0]
+    assert {version for batch in batches for version in batch.version.tolist()} == {1}
 
 
 def test_a_spool_gives_back_what_was_written() -> None:

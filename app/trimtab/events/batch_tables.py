@@ -1,0 +1,175 @@
+"""From an ``event_batch`` to tables: the same canonical values, and the same refusals, as of single events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from trimtab.config import ModelConfig
+from trimtab.events.batch import EventBatch
+from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts
+from trimtab.events.errors import EventError, Reason
+from trimtab.events.tables import Features, FeatureTable, LabelTable, PredictionTable, Sources
+from trimtab.events.values import MAX_MS, MIN_MS, canonical_category, canonical_value
+
+__all__ = ["BatchReader"]
+
+Table = PredictionTable | FeatureTable | LabelTable
+
+
+class BatchReader:
+    """Makes tables of batches.
+
+    Parameters
+    ----------
+    models
+        Model name to configuration.
+    """
+
+    def __init__(self, models: Mapping[str, ModelConfig]) -> None:
+        self._models = models
+
+    def table(self, topic: str, batch: EventBatch, sources: Sources) -> tuple[Table | None, dict[int, EventError]]:
+        """The good events of a batch, None when there are none, and by row why the others are refused.
+
+        Raises
+        ------
+        EventError
+            The batch as a whole cannot be used.
+        """
+        if batch.kind + "s" != topic:
+            raise EventError(Reason.WRONG_TYPE, f"a batch of {batch.kind}s in the topic of {topic}")
+        if batch.model is not None and batch.model not in self._models:
+            known = ", ".join(sorted(self._models)) or "none"
+            raise EventError(Reason.UNKNOWN_MODEL, f"model {batch.model!r} is not configured; configured: {known}")
+        checks = _Checks(batch.ids)
+        outside = (batch.time_ms < MIN_MS) | (batch.time_ms > MAX_MS)
+        checks.refuse(outside, Reason.WRONG_TYPE, "time is not milliseconds since 1970")
+        made: Table
+        if topic == "predictions":
+            made = self._predictions(batch, self._models[batch.model or ""], sources, checks)
+        elif topic == "labels":
+            made = self._labels(batch, sources, checks)
+        else:
+            made = _features(batch, sources, checks)
+        if not checks.bad:
+            return made, {}
+        good = np.array([row for row in range(len(batch)) if row not in checks.bad], np.int64)
+        return (made.take(good) if good.size else None), checks.bad
+
+    def _predictions(self, batch: EventBatch, model: ModelConfig, sources: Sources, checks: _Checks) -> PredictionTable:
+        count = len(batch)
+        features = None
+        if batch.columns:
+            missing = np.full(count, np.nan)
+            numeric = [_numbers(batch.columns.get(name, missing), f"features.{name}", checks) for name in model.numeric]
+            categorical = (
+                _texts(batch.columns.get(name, missing), canonical_category, f"features.{name}", checks)
+                for name in model.categorical
+            )
+            numbers = np.stack(numeric) if numeric else np.empty((0, count))
+            features = Features(numbers, tuple(categorical))
+        prediction = self._prediction(batch, model, checks)
+        none = prediction.codes < 0 if isinstance(prediction, Categories) else np.isnan(prediction)
+        checks.refuse(none & (batch.version > 0), Reason.MISSING_FIELD, "prediction is missing though version is given")
+        checks.refuse(batch.version < 0, Reason.WRONG_TYPE, "version is below zero")
+        score = np.full(count, np.nan) if batch.score is None else batch.score
+        checks.refuse((score < 0) | (score > 1), Reason.WRONG_TYPE, "score is not a probability from 0 to 1")
+        return PredictionTable(
+            batch.model or "",
+            batch.ids,
+            batch.time_ms,
+            batch.version,
+            batch.learnt,
+            prediction,
+            score,
+            features,
+            sources,
+        )
+
+    def _prediction(self, batch: EventBatch, model: ModelConfig, checks: _Checks) -> Column:
+        given = np.full(len(batch), np.nan) if batch.prediction is None else batch.prediction
+        if model.task == "regression":
+            return _numbers(given, "prediction", checks)
+        return _texts(given, lambda value: str(canonical_value(value, model.task, "prediction")), "prediction", checks)
+
+    def _labels(self, batch: EventBatch, sources: Sources, checks: _Checks) -> LabelTable:
+        label = batch.label
+        if label is None:
+            raise EventError(Reason.MISSING_FIELD, "event_batch: a batch of labels has a column label")
+        missing = label.codes < 0 if isinstance(label, Categories) else np.isnan(label)
+        checks.refuse(missing, Reason.MISSING_FIELD, "label is missing")
+        named = [self._models[batch.model]] if batch.model is not None else list(self._models.values())
+        tasks = {model.task for model in named}
+        if isinstance(label, Categories):
+            if tasks == {"regression"}:
+                checks.refuse(~missing, Reason.WRONG_TYPE, "label: a string where a number is expected")
+            elif "multiclass" not in tasks:
+                _texts(label, lambda value: str(canonical_value(value, "binary", "label")), "label", checks)
+        else:
+            checks.refuse(np.isinf(label), Reason.NON_FINITE, "label is not finite")
+            if tasks == {"binary"}:
+                _texts(label, lambda value: str(canonical_value(value, "binary", "label")), "label", checks)
+        return LabelTable(batch.model, batch.ids, batch.time_ms, label, sources)
+
+
+class _Checks:
+    """Which events of a batch are refused, and why; the first reason counts."""
+
+    def __init__(self, ids: Texts) -> None:
+        self._ids = ids
+        self.bad: dict[int, EventError] = {}
+
+    def refuse(self, rows: Any, reason: Reason, detail: str) -> None:
+        """Refuse the events where ``rows`` is true."""
+        if rows.any():
+            for row in np.flatnonzero(rows).tolist():
+                self.bad.setdefault(row, EventError(reason, f"event {row} of the batch: {detail}"))
+
+
+def _numbers(column: Column, name: str, checks: _Checks) -> FloatArray:
+    if isinstance(column, Categories):
+        checks.refuse(column.codes >= 0, Reason.WRONG_TYPE, f"{name}: a string where a number is expected")
+        return np.full(len(column), np.nan)
+    checks.refuse(np.isinf(column), Reason.NON_FINITE, f"{name} is not finite; send NaN for missing")
+    return column
+
+
+def _texts(column: Column, canonical: Callable[[Any], str], name: str, checks: _Checks) -> Categories:
+    """Canonical categories of categories or numbers."""
+    raw: list[Any]
+    if isinstance(column, Categories):
+        raw, codes = [*column.names], column.codes.astype(np.int64)
+    else:
+        distinct, inverse = np.unique(column, return_inverse=True)
+        raw, codes = distinct.tolist(), inverse.astype(np.int64)
+        if distinct.size and np.isnan(distinct[-1]):
+            codes = np.where(codes == distinct.size - 1, -1, codes)
+            raw.pop()
+    names: dict[str, int] = {}
+    to = np.full(len(raw) + 1, -1, np.int32)
+    for code, value in enumerate(raw):
+        try:
+            to[code] = names.setdefault(canonical(value), len(names))
+        except EventError as error:
+            checks.refuse(codes == code, error.reason, f"{name}: {error.detail}")
+    return Categories(to[codes], list(names))
+
+
+def _features(batch: EventBatch, sources: Sources, checks: _Checks) -> FeatureTable:
+    """Features of no model yet are kept as JSON, like those of single events."""
+    columns: list[list[Any]] = []
+    for name, column in batch.columns.items():
+        if isinstance(column, Categories):
+            columns.append(column.to_list())
+        else:
+            checks.refuse(np.isinf(column), Reason.NON_FINITE, f"features.{name} is not finite; send NaN for missing")
+            columns.append(column.tolist())  # JSON writes NaN as null
+    names = list(batch.columns)
+    rows = zip(*columns, strict=True) if columns else iter([()] * len(batch))
+    values = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    ends: IntArray = np.cumsum([len(value) for value in values])
+    return FeatureTable(batch.ids, batch.time_ms, Texts(b"".join(values), ends), sources)
