@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 COMMANDS = {
@@ -32,4 +33,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # The embedded broker outlives a process that ends without stopping it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

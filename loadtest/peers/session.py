@@ -94,7 +94,11 @@ class Session:
         encode = FORMATS[name]
         made = (record for number in range(windows) for record in encode(block(number)))
         records = spooled(self._folder / f"{name}.spool", made)
-        return run_trimtab(self._bootstrap, run, self._folder / run, records, _truth(windows))
+        found = run_trimtab(self._bootstrap, run, self._folder / run, records, _truth(windows))
+        # How fast events are refused or lost is no figure of ours.
+        if found.check is None or not found.check.complete:
+            raise RuntimeError(f"the output is wrong: {found.check}")
+        return found
 
     def _peer(self, name: str, run: str) -> Run:
         windows, out_topic = self._sizes.windows(name), f"peers.out.{run}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
 from trimtab.config import ModelConfig
-from trimtab.events.batch import EventBatch
+from trimtab.events.batch import EventBatch, join_batches
 from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts
-from trimtab.events.errors import EventError, Reason
+from trimtab.events.errors import EventError, Reason, Refusal
 from trimtab.events.tables import Features, FeatureTable, LabelTable, PredictionTable, Sources
 from trimtab.events.values import MAX_MS, MIN_MS, canonical_category, canonical_value
 
@@ -32,33 +32,54 @@ class BatchReader:
     def __init__(self, models: Mapping[str, ModelConfig]) -> None:
         self._models = models
 
-    def table(self, topic: str, batch: EventBatch, sources: Sources) -> tuple[Table | None, dict[int, EventError]]:
-        """The good events of a batch, None when there are none, and by row why the others are refused.
+    def tables(
+        self, topic: str, values: Sequence[bytes | None], rows: Sequence[int], sources: Sources
+    ) -> tuple[list[Table], list[Refusal]]:
+        """Tables of the batches at ``rows`` of a chunk, and what is refused."""
+        records = [values[row] or b"" for row in rows]
+        try:
+            batch, counts = join_batches(records)
+            return self._table(topic, batch, np.repeat(rows, counts), counts, sources)
+        except EventError as error:
+            if len(rows) == 1:
+                return [], [Refusal(rows[0], error)]
+        # They differ, or one is damaged: one by one.
+        tables: list[Table] = []
+        refused: list[Refusal] = []
+        for row in rows:
+            found, why = self.tables(topic, values, [row], sources)
+            tables += found
+            refused += why
+        return tables, refused
 
-        Raises
-        ------
-        EventError
-            The batch as a whole cannot be used.
+    def _table(
+        self, topic: str, batch: EventBatch, of: IntArray, counts: IntArray, sources: Sources
+    ) -> tuple[list[Table], list[Refusal]]:
+        """The good events of a batch as a table, and the bad ones; ``of`` is the record of each event.
+
+        Raises EventError when none can be used.
         """
         if batch.kind + "s" != topic:
             raise EventError(Reason.WRONG_TYPE, f"a batch of {batch.kind}s in the topic of {topic}")
         if batch.model is not None and batch.model not in self._models:
             known = ", ".join(sorted(self._models)) or "none"
             raise EventError(Reason.UNKNOWN_MODEL, f"model {batch.model!r} is not configured; configured: {known}")
-        checks = _Checks(batch.ids)
+        checks = _Checks(np.arange(of.size) - np.repeat(np.cumsum(counts) - counts, counts))
+        where = sources.take(of)
         outside = (batch.time_ms < MIN_MS) | (batch.time_ms > MAX_MS)
         checks.refuse(outside, Reason.WRONG_TYPE, "time is not milliseconds since 1970")
         made: Table
         if topic == "predictions":
-            made = self._predictions(batch, self._models[batch.model or ""], sources, checks)
+            made = self._predictions(batch, self._models[batch.model or ""], where, checks)
         elif topic == "labels":
-            made = self._labels(batch, sources, checks)
+            made = self._labels(batch, where, checks)
         else:
-            made = _features(batch, sources, checks)
+            made = _features(batch, where, checks)
         if not checks.bad:
-            return made, {}
+            return [made], []
         good = np.array([row for row in range(len(batch)) if row not in checks.bad], np.int64)
-        return (made.take(good) if good.size else None), checks.bad
+        refused = [Refusal(int(of[row]), error) for row, error in checks.bad.items()]
+        return ([made.take(good)] if good.size else []), refused
 
     def _predictions(self, batch: EventBatch, model: ModelConfig, sources: Sources, checks: _Checks) -> PredictionTable:
         count = len(batch)
@@ -119,15 +140,15 @@ class BatchReader:
 class _Checks:
     """Which events of a batch are refused, and why; the first reason counts."""
 
-    def __init__(self, ids: Texts) -> None:
-        self._ids = ids
+    def __init__(self, number: IntArray) -> None:
+        self._number = number
         self.bad: dict[int, EventError] = {}
 
     def refuse(self, rows: Any, reason: Reason, detail: str) -> None:
         """Refuse the events where ``rows`` is true."""
         if rows.any():
             for row in np.flatnonzero(rows).tolist():
-                self.bad.setdefault(row, EventError(reason, f"event {row} of the batch: {detail}"))
+                self.bad.setdefault(row, EventError(reason, f"event {self._number[row]} of the batch: {detail}"))
 
 
 def _numbers(column: Column, name: str, checks: _Checks) -> FloatArray:

@@ -7,18 +7,18 @@ record by itself, and what they do not take goes to :class:`Decoder`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import orjson
 
 from trimtab.config import EventFields, ModelConfig
-from trimtab.events.batch import decode_batch, is_batch
+from trimtab.events.batch import is_batch
 from trimtab.events.batch_tables import BatchReader
 from trimtab.events.columns import Texts
 from trimtab.events.decode import Decoder
-from trimtab.events.errors import EventError
+from trimtab.events.errors import EventError, Refusal
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
 from trimtab.events.typed import TypedPredictions
 from trimtab.events.typed_parts import TypedFeatureEvents, TypedLabels, label_tables
@@ -30,13 +30,6 @@ Values = Sequence[bytes | None]
 Table = PredictionTable | FeatureTable | LabelTable
 _MODEL = b'"model":"'
 _NOT_TYPED = (msgspec.MsgspecError, EventError, ValueError, OverflowError, RecursionError, TypeError)
-
-
-class Refusal(NamedTuple):
-    """One record that cannot be used: its row in the chunk, and why."""
-
-    row: int
-    error: EventError
 
 
 class _Typed(Protocol):
@@ -106,25 +99,13 @@ class ChunkDecoder:
 
     def _mixed(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
         """A chunk with batches: they are taken apart from the single events."""
-        tables: list[Table] = []
-        refused: list[Refusal] = []
-        single: list[int] = []
-        for row, value in enumerate(values):
-            if value is None or not is_batch(value):
-                single.append(row)
-                continue
-            try:
-                batch = decode_batch(value)
-                table, bad = self._batches.table(topic, batch, _repeated(sources, row, len(batch)))
-            except EventError as error:
-                refused.append(Refusal(row, error))
-                continue
-            tables += [table] if table is not None else []
-            refused += [Refusal(row, error) for error in bad.values()]
-        if single:
-            found, why = self._singles(topic, [values[row] for row in single], sources.take(single))
+        batches = [row for row, value in enumerate(values) if value is not None and is_batch(value)]
+        tables, refused = self._batches.tables(topic, values, batches, sources)
+        if len(batches) < len(values):
+            other = sorted(set(range(len(values))).difference(batches))
+            found, why = self._singles(topic, [values[row] for row in other], sources.take(other))
             tables += found
-            refused += [Refusal(single[row], error) for row, error in why]
+            refused += [Refusal(other[row], error) for row, error in why]
         return tables, refused
 
     def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, list[int]]]:
@@ -198,12 +179,6 @@ def _decoded(
         except _NOT_TYPED:
             odd.append(row)
     return structs, taken
-
-
-def _repeated(sources: Sources, row: int, count: int) -> Sources:
-    """The source of one record, for each of its events."""
-    offset, timestamp = sources.offset[row], sources.timestamp_ms[row]
-    return Sources(sources.partition, np.full(count, offset), np.full(count, timestamp))
 
 
 def _of_rows(sources: Sources, rows: list[int]) -> Sources:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from trimtab.events.columns import Categories, Column, IntArray, Texts
 
-__all__ = ["column_from_wire", "column_to_wire", "numbers", "texts_from_wire", "texts_to_wire"]
+__all__ = ["checked_texts", "column_from_wire", "column_to_wire", "numbers", "texts_from_wire", "texts_to_wire"]
 
 _FLOATS: dict[str, np.dtype[Any]] = {"float64": np.dtype("<f8"), "float32": np.dtype("<f4")}
 
@@ -59,11 +59,16 @@ def texts_to_wire(texts: Texts) -> tuple[bytes, bytes]:
 def texts_from_wire(data: bytes, ends: bytes, count: int, name: str) -> Texts:
     """Read texts, none of them cut within a character; raises ValueError when they are damaged."""
     found: IntArray = numbers(ends, np.dtype("<u4"), count, f"{name}_ends").astype(np.int64)
-    if len(data) != (int(found[-1]) if count else 0) or (count and not (np.diff(found) >= 0).all()):
+    return checked_texts(data, found, name)
+
+
+def checked_texts(data: bytes, ends: IntArray, name: str) -> Texts:
+    """Texts whose ends ascend through ``data``, none of them cut within a character; else raises ValueError."""
+    if len(data) != (int(ends[-1]) if ends.size else 0) or not (ends[1:] >= ends[:-1]).all():
         raise ValueError(f"{name}: the ends do not ascend to {len(data)} bytes")
     if not data.isascii():
         data.decode()  # UnicodeDecodeError is a ValueError
-        heads = np.frombuffer(data, np.uint8)[found[found < len(data)]]
+        heads = np.frombuffer(data, np.uint8)[ends[ends < len(data)]]
         if ((heads & 0xC0) == 0x80).any():
             raise ValueError(f"{name}: a text ends within a character")
-    return Texts(data, found)
+    return Texts(data, ends)

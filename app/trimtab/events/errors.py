@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from trimtab.errors import TrimtabError
 
-__all__ = ["EventError", "Reason"]
+__all__ = ["EventError", "Reason", "Refusal"]
 
 
 class Reason(StrEnum):
@@ -31,3 +32,10 @@ class EventError(TrimtabError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class Refusal(NamedTuple):
+    """One record, or one event of a batch, that cannot be used: the record's row in its chunk, and why."""
+
+    row: int
+    error: EventError
