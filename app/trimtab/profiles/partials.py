@@ -17,6 +17,7 @@ from trimtab.profiles.reference import Reference
 
 __all__ = ["Partials"]
 
+_RECORD_BYTES = 1_000_000  # the topics take four times as much
 _Key = tuple[str, int, str, int]
 
 
@@ -57,20 +58,21 @@ class Partials:
         self._add("performance", examples.version, examples.time_ms, rows, sources, examples.features)
         self.counts["examples"] += len(examples)
 
-    def build(self, source_partitions: int) -> dict[str, Any]:
-        """The profile record of everything gathered, as schema ``profile`` has it; starts anew."""
-        record = {
-            "model": self._name,
-            "source_partitions": source_partitions,
-            "clocks": [
-                {"kind": kind, "partition": partition, "time_ms": time_ms}
-                for (kind, partition), time_ms in sorted(self._clocks.items())
-            ],
-            "counts": dict(self.counts),
-            "profiles": [self._profile(key, group) for key, group in self._groups.items()],
-        }
+    def build(self, source_partitions: int) -> list[dict[str, Any]]:
+        """The profile records of everything gathered, as schema ``profile`` has them; starts anew.
+
+        There are several when one would be too large for a Kafka message. Clocks and counts are in the last: a clock
+        must not close windows that are still on their way.
+        """
+        profiles = [self._profile(key, group) for key, group in self._groups.items()]
+        records: list[dict[str, Any]] = [self._record(source_partitions, part) for part in _parts(profiles)]
+        records[-1]["counts"] = dict(self.counts)
+        records[-1]["clocks"] = [
+            {"kind": kind, "partition": partition, "time_ms": time_ms}
+            for (kind, partition), time_ms in sorted(self._clocks.items())
+        ]
         self.clear()
-        return record
+        return records
 
     def clear(self) -> None:
         """Forget everything gathered."""
@@ -78,6 +80,10 @@ class Partials:
         self._clocks.clear()
         self._references.clear()
         self.counts.clear()
+
+    def _record(self, source_partitions: int, profiles: list[dict[str, Any]]) -> dict[str, Any]:
+        empty: dict[str, Any] = {"clocks": [], "counts": {}}
+        return {"model": self._name, "source_partitions": source_partitions, "profiles": profiles, **empty}
 
     def _add(
         self,
@@ -139,3 +145,16 @@ class Partials:
 def _spans(group: Group) -> Iterator[dict[str, int]]:
     for partition, (first, last) in sorted(group.offsets.items()):
         yield {"partition": partition, "first": first, "last": last}
+
+
+def _parts(profiles: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Profiles in runs of about ``_RECORD_BYTES``; at least one run, which may be empty."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for profile in profiles:
+        size += len(profile["sketch"])
+        if part and size > _RECORD_BYTES:
+            yield part
+            part, size = [], len(profile["sketch"])
+        part.append(profile)
+    yield part

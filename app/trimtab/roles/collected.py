@@ -101,8 +101,8 @@ class Collected:
         """The profiles of this flush."""
         for name, partials in self._partials.items():
             if partials:
-                record = partials.build(source_partitions)
-                yield Output(self._topics.profiles, name.encode(), encode("profile", record), self._home(name))
+                for record in partials.build(source_partitions):
+                    yield Output(self._topics.profiles, name.encode(), encode("profile", record), self._home(name))
 
     def clear(self) -> None:
         """Forget everything gathered."""

@@ -35,6 +35,7 @@ class Taken(NamedTuple):
     outcomes: Outcomes
     direct: list[PredictionTable]
     refused: list[Refusal]
+    events: int
 
 
 class CollectedPartition:
@@ -85,7 +86,7 @@ class CollectedPartition:
             outcomes = self._join.labels(joined)  # type: ignore[arg-type]
         elif kind == "features" and joined:
             outcomes = self._join.features(joined)  # type: ignore[arg-type]
-        return Taken(outcomes, direct, refused)  # type: ignore[arg-type]
+        return Taken(outcomes, direct, refused, sum(map(len, tables)))  # type: ignore[arg-type]
 
     def expire(self, drained: bool) -> Outcomes:
         """Let go of ids past the horizon.

@@ -41,6 +41,8 @@ __all__ = ["Collector", "run"]
 log = logging.getLogger("trimtab.collector")
 
 BUSY_FLUSH_S = 0.5
+# Events of one turn from which on the collector counts as busy: a flush costs as much as some thousand events.
+BUSY_EVENTS = 1_000
 IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
 _TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
@@ -79,7 +81,7 @@ class Collector:
         # of the last one are written, and librdkafka waits before it asks again (docs/decisions/0007).
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         self._drained: set[tuple[str, int]] = set()
-        self._dirty = 0
+        self._dirty = self._events = 0
         self._last_flush = self._last_expiry = time.monotonic()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="offsets")
 
@@ -101,9 +103,11 @@ class Collector:
         size = self._config.collector.batch_size
         first = self._consumer.poll(IDLE_WAIT_S if not self._dirty else 0.001)
         messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
+        before = self._events
         for (topic, number), chunk in chunks_of(messages, self._ended):
             self._take(topic, number, chunk)
-        interval = BUSY_FLUSH_S if len(messages) >= size else self._config.collector.flush_interval / 1000
+        events = self._events - before
+        interval = BUSY_FLUSH_S if events >= BUSY_EVENTS else self._config.collector.flush_interval / 1000
         now = time.monotonic()
         if now - self._last_expiry >= EXPIRE_EVERY_S:
             self._last_expiry = now
@@ -125,6 +129,7 @@ class Collector:
             return
         self._dirty += len(chunk)
         taken = partition.take(topic, chunk)
+        self._events += taken.events
         for table in taken.direct:
             self._collected.profile(table)
         self._collected.add(taken.outcomes)
