@@ -83,7 +83,7 @@ class Join:
         """Features came."""
         outcomes = Outcomes()
         for table, hashes in self._new(tables, self._features, "features", outcomes):
-            self._features.add(table, hashes, 0, 0)
+            self._features.add(table, hashes, _EVERY, 0)
             self._meet_features(hashes, outcomes)
             self._meet_labels(hashes, outcomes)
         return outcomes
