@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from tests.unit.profiles.strategies import briefly
 from trimtab.config import ModelConfig
 from trimtab.events import Example, PredictionEvent
+from trimtab.events.examples import Examples
+from trimtab.events.tables import PredictionTable, Sources
 from trimtab.profiles import NumericProfile, Reference, WindowProfile
 from trimtab.profiles.partials import Partials
 from trimtab.windows import WindowKey
@@ -89,24 +92,39 @@ def partials() -> Partials:
 
 
 def add(gathered: Partials, row: Row) -> None:
-    if not row.example:
-        event = PredictionEvent("a", "credit", row.version, None, row.time_ms, row.features, row.prediction, row.score)
-        gathered.add_prediction(event, row.features, row.source)
+    add_table(gathered, [row])
+
+
+def add_table(gathered: Partials, rows: list[Row]) -> None:
+    """Rows of one kind and partition."""
+    if not rows:
         return
-    gathered.add_example(
-        Example(
-            id="a",
-            time_ms=row.time_ms,
-            label_time_ms=row.time_ms,
-            features=row.features,
-            label=row.label,
-            prediction=row.prediction,
-            score=row.score,
-            version=row.version,
-            learnt_offset=None,
-            produced_ms=0,
-        ),
-        row.source,
+    sources = Sources(
+        rows[0].source[0], np.array([row.source[1] for row in rows]), np.array([row.source[2] for row in rows])
+    )
+    if rows[0].example:
+        gathered.add_examples(Examples.of([example_of(row) for row in rows], MODEL), sources)
+    else:
+        gathered.add_predictions(PredictionTable.of([event_of(row) for row in rows], MODEL, sources))
+
+
+def event_of(row: Row) -> PredictionEvent:
+    features = {name: row.features.get(name) for name in MODEL.features}
+    return PredictionEvent("a", "credit", row.version, None, row.time_ms, features, row.prediction, row.score)
+
+
+def example_of(row: Row) -> Example:
+    return Example(
+        id="a",
+        time_ms=row.time_ms,
+        label_time_ms=row.time_ms,
+        features={name: row.features.get(name) for name in MODEL.features},
+        label=row.label,
+        prediction=row.prediction,
+        score=row.score,
+        version=row.version,
+        learnt_offset=None,
+        produced_ms=0,
     )
 
 
@@ -114,7 +132,8 @@ def built(rows: list[Row]) -> dict[str, Any]:
     gathered = partials()
     for row in rows:
         add(gathered, row)
-    return gathered.build(3)
+    (record,) = gathered.build(3)
+    return record
 
 
 def merged(records: list[dict[str, Any]]) -> Pieces:
@@ -178,6 +197,22 @@ def test_any_split_merges_to_one_build(case: tuple[list[Row], list[list[Row]]]) 
 
 
 @briefly
+@given(rows_of_all_kinds)
+def test_tables_of_many_rows_give_what_single_rows_give(rows: list[Row]) -> None:
+    gathered = partials()
+    for example in (False, True):
+        for partition in range(3):
+            add_table(gathered, [row for row in rows if (row.example, row.source[0]) == (example, partition)])
+    (record,) = gathered.build(3)
+    whole, parts = merged([built(rows)]), merged([record])
+    assert whole.keys() == parts.keys()
+    assert record["counts"] == Counter("examples" if row.example else "predictions" for row in rows)
+    for key, piece in whole.items():
+        assert same_profile(piece.profile, parts[key].profile), key
+        assert (piece.offsets, piece.last_produced_ms) == (parts[key].offsets, parts[key].last_produced_ms)
+
+
+@briefly
 @given(splits())
 def test_counts_add_up_and_clocks_are_the_latest(case: tuple[list[Row], list[list[Row]]]) -> None:
     rows, flushes = case
@@ -236,9 +271,9 @@ def test_a_build_starts_anew(rows: list[Row]) -> None:
     for row in rows:
         add(gathered, row)
     assert bool(gathered) == bool(rows)
-    gathered.build(3)
+    list(gathered.build(3))
     assert not gathered
-    assert gathered.build(3) == built([])
+    assert gathered.build(3) == [built([])]
 
 
 @pytest.mark.parametrize(
