@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trimtab.events import Reason, decode, encode, fingerprint_of, read_schema, schema_names
+import numpy as np
+
+from trimtab.config import FactorySpec, ModelConfig, NumericFeature
+from trimtab.events import Example, Reason, decode, encode, fingerprint_of, read_schema, schema_names
+from trimtab.events.batch import EventBatch, encode_batch
+from trimtab.events.columns import Categories, Texts
+from trimtab.events.examples import Examples, encode_examples
 from trimtab.kafka.topics import TOPICS
 
 PAGE = Path(__file__).with_name("events.md")
@@ -21,9 +27,9 @@ _DAY_MS = 86_400_000
 
 # Topic: schemas of its records, key, writers, readers.
 TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
-    "features": (("feature",), "event id", "your services", "collector"),
-    "predictions": (("prediction",), "event id", "your services", "collector"),
-    "labels": (("label",), "event id", "your services", "collector"),
+    "features": (("feature", "event_batch"), "event id", "your services", "collector"),
+    "predictions": (("prediction", "event_batch"), "event id", "your services", "collector"),
+    "labels": (("label", "event_batch"), "event id", "your services", "collector"),
     "profiles": (("profile",), "model", "collector", "monitor"),
     "examples": (("example_batch",), "model", "collector", "trainer"),
     "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
@@ -109,8 +115,91 @@ _SPECIAL = {"dead_letter": {"reason": "duplicate"}, "command": {"reason": "incom
 
 def example(name: str) -> dict[str, Any]:
     """A record of schema ``name``, built from the schema."""
+    if name in COLUMNAR:
+        return decode(name, COLUMNAR[name]())
     record: dict[str, Any] = _value(read_schema(name), "", {})
     return record | _SPECIAL.get(name, {})
+
+
+def event_batch() -> bytes:
+    """Two predictions in one record."""
+    batch = EventBatch(
+        kind="prediction",
+        model="credit",
+        ids=Texts.of(["order-1", "order-22"]),
+        time_ms=np.array([1_767_571_200_000, 1_767_571_200_250]),
+        version=np.array([7, 7], np.int32),
+        learnt=np.array([-1, -1]),
+        columns={"income": np.array([2.5, np.nan]), "region": Categories.of(["north", None])},
+        prediction=Categories.of(["1", "0"]),
+        score=np.array([0.75, 0.25]),
+    )
+    return encode_batch(batch)
+
+
+def example_batch() -> bytes:
+    """One labelled example in a record."""
+    config = ModelConfig(task="binary", features={"income": NumericFeature()}, factory=FactorySpec(function="a:b"))
+    made = Example("order-1", 1_767_571_200_000, 1_767_571_260_000, {"income": 2.5}, "1", "0", 0.25, 7, None, 0)
+    return encode_examples("credit", Examples.of([made], config))
+
+
+COLUMNAR = {"event_batch": event_batch, "example_batch": example_batch}
+
+
+def _bytes() -> str:
+    """The example of ``event_batch`` byte by byte: the fields between the buffers, and the buffers."""
+    data = event_batch()
+    record = decode("event_batch", data)
+    lines = ["```text", f"{'C3 01 ' + data[2:10].hex(' '):60}  Avro single-object encoding, fingerprint"]
+    at = 10
+
+    def show(size: int, meaning: str) -> None:
+        nonlocal at
+        part = data[at : at + size].hex(" ")
+        lines.extend(
+            f"{part[k : k + 60].strip():60}  {meaning if k == 0 else ''}".rstrip() for k in range(0, len(part), 60)
+        )
+        at += size
+
+    def buffer(name: str, value: bytes, what: str) -> None:
+        show(1, f"{name}: {len(value)} bytes (zig-zag: twice as much)")
+        if value:
+            show(len(value), f"  {what}")
+
+    def text(value: str, what: str) -> None:
+        show(1 + len(value), f"{what} {value!r}, its length before it")
+
+    def column(value: dict[str, Any], where: str) -> None:
+        text(value["name"], f"{where} name")
+        show(1, f"  type {value['type']} (its place among the symbols, twice)")
+        if value["values"]:
+            show(1, f"  values: one block of {len(value['values'])}")
+            for name in value["values"]:
+                text(name, "  ")
+        show(1, "  end of values")
+        buffer("  data", value["data"], "one value per event, little-endian")
+
+    show(1, "kind: prediction is symbol 0")
+    show(1, "model: the second branch of the union")
+    text(record["model"], "  ")
+    show(1, "count: 2")
+    buffer("ids", record["ids"], "order-1order-22")
+    buffer("id_ends", record["id_ends"], "7, 15 as uint32")
+    buffer("times", record["times"], "int64 each")
+    buffer("versions", record["versions"], "7, 7 as int32")
+    buffer("learnt_offsets", record["learnt_offsets"], "")
+    show(1, f"columns: one block of {len(record['columns'])}")
+    for one in record["columns"]:
+        column(one, "column")
+    show(1, "end of columns")
+    for name in ("prediction", "score"):
+        show(1, f"{name}: the second branch of the union")
+        column(record[name], "  column")
+    show(1, "label: null")
+    if at != len(data):
+        raise SystemExit(f"{PAGE.name}: the byte-level example ends at {at} of {len(data)} bytes")
+    return "\n".join([*lines, "```"])
 
 
 def _value(kind: Any, field: str, named: dict[str, Any]) -> Any:  # noqa: PLR0911  one return for each kind of type
@@ -143,7 +232,7 @@ def _scalar(kind: str, field: str) -> Any:
         case "double":
             return {"label": 1.0, "prediction": 1.0, "score": 0.83}.get(field, 0.31)
         case "bytes":
-            return b'{"count":1200}' if field == "sketch" else b"order-1001"
+            return b"order-1001"
         case "boolean":
             return True
     time = field.endswith("_ms") or field == "time"
@@ -242,7 +331,12 @@ def _schema(name: str) -> str:
 
 def render(page: str) -> str:
     """The page with its generated parts made anew."""
-    parts = {"topics": _topics(), "reasons": _reasons(), "schemas": "\n\n".join(map(_schema, schema_names()))}
+    parts = {
+        "topics": _topics(),
+        "bytes": _bytes(),
+        "reasons": _reasons(),
+        "schemas": "\n\n".join(map(_schema, schema_names())),
+    }
     for name, text in parts.items():
         begin, end = f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
         pattern = re.escape(begin) + r".*?" + re.escape(end)
