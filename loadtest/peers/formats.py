@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import fastavro
 import numpy as np
 import orjson
 
 from loadtest.peers.scripts.task import FEATURES, MODEL
 from loadtest.peers.stream import PARTITIONS, SERVED, VERSION, Block, partition_of_event
-from trimtab.events import encode
+from trimtab.config import ModelConfig
 from trimtab.events.batch import EventBatch, encode_batch
 from trimtab.events.columns import Texts
+from trimtab.events.schemas import MAGIC
+from trimtab.events.typed_avro import AvroPredictions
 
-__all__ = ["BATCH_EVENTS", "FORMATS", "Record", "encode_avro", "encode_columnar", "encode_json", "rows_of"]
+__all__ = [
+    "BATCH_EVENTS",
+    "FORMATS",
+    "MODEL_SETTINGS",
+    "Record",
+    "encode_avro",
+    "encode_columnar",
+    "encode_json",
+    "rows_of",
+]
 
 BATCH_EVENTS = 500
+# What decides the Avro schema of the model's predictions.
+MODEL_SETTINGS: dict[str, Any] = {
+    "task": "binary",
+    "features": {name: {"type": "numeric"} for name in FEATURES},
+    "factory": {"class": "river.linear_model:LogisticRegression"},
+}
 
 
 class Record(NamedTuple):
@@ -50,9 +69,14 @@ def encode_json(block: Block) -> Iterator[Record]:
 
 def encode_avro(block: Block) -> Iterator[Record]:
     """One event a record, in Avro single-object encoding."""
+    typed = AvroPredictions(MODEL, ModelConfig.model_validate(MODEL_SETTINGS))
     for number, row in enumerate(rows_of(block), block.first):
-        row["prediction"] = float(row["prediction"])
-        yield Record(partition_of_event(number), row["id"].encode(), encode("prediction", row))
+        del row["model"]  # the schema names it
+        row["prediction"] = str(row["prediction"])
+        out = io.BytesIO()
+        out.write(MAGIC + typed.fingerprint)
+        fastavro.schemaless_writer(out, typed.parsed, row)
+        yield Record(partition_of_event(number), row["id"].encode(), out.getvalue())
 
 
 def encode_columnar(block: Block) -> Iterator[Record]:

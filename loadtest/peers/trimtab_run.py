@@ -19,9 +19,9 @@ import yaml
 from loadtest.peers import topics
 from loadtest.peers.check import check_trimtab
 from loadtest.peers.figures import Run
-from loadtest.peers.formats import Record
+from loadtest.peers.formats import MODEL_SETTINGS, Record
 from loadtest.peers.publishing import publish_version
-from loadtest.peers.scripts.task import FEATURES, LATENESS_MS, MODEL, WINDOW_MS
+from loadtest.peers.scripts.task import LATENESS_MS, MODEL, WINDOW_MS
 from loadtest.peers.stream import PARTITIONS
 from loadtest.peers.truth import Truth, reference
 from loadtest.processes import Role
@@ -41,15 +41,13 @@ _POLL_S = 0.01
 def settings(bootstrap: str, prefix: str, folder: Path) -> dict[str, Any]:
     """The configuration of one run, as the file has it."""
     model = {
-        "task": "binary",
-        "features": {name: {"type": "numeric"} for name in FEATURES},
+        **MODEL_SETTINGS,
         "labels": False,
         "window": {
             "size": f"{WINDOW_MS}ms",
             "lateness": f"{LATENESS_MS}ms",
             "idle_timeout": f"{IDLE_TIMEOUT_S}s",
         },
-        "factory": {"class": "river.linear_model:LogisticRegression"},
     }
     kafka = {"bootstrap_servers": bootstrap, "topic_prefix": prefix, "partitions": PARTITIONS}
     return {"kafka": kafka, "data_dir": str(folder / "data"), "models": {MODEL: model}}

@@ -1,4 +1,4 @@
-"""``trimtab alerts tail``: what is said about the models, for people and pipes."""
+"""``trimtab alerts tail`` and ``trimtab schema``: what is said about the models, for people and pipes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ alerts = typer.Typer(no_args_is_help=True, help="Look at alerts.")
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.add_typer(alerts, name="alerts")
+    app.command("schema")(schema)
 
 
 @alerts.callback()
@@ -40,3 +41,22 @@ def tail(
         value = message.value()
         if value is not None:
             typer.echo(value.decode("utf-8", "replace"))
+
+
+def schema(
+    model: Annotated[str, typer.Argument(help="Name of the model.", metavar="MODEL")],
+    config: ConfigPath = None,
+) -> None:
+    """Print the Avro schema of a model's predictions, the fast form of Avro; its fingerprint goes to stderr."""
+    import orjson
+
+    from trimtab.config import load_config
+    from trimtab.errors import ConfigError
+    from trimtab.events.typed_avro import AvroPredictions
+
+    models = load_config(config).models
+    if model not in models:
+        raise ConfigError(f"model {model!r} is not configured; configured: {', '.join(sorted(models))}")
+    made = AvroPredictions(model, models[model])
+    typer.echo(orjson.dumps(made.schema, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(f"fingerprint {made.fingerprint.hex()}", err=True)

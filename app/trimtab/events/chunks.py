@@ -19,8 +19,10 @@ from trimtab.events.batch_tables import BatchReader
 from trimtab.events.columns import Texts
 from trimtab.events.decode import Decoder
 from trimtab.events.errors import EventError, Refusal
+from trimtab.events.schemas import HEADER_BYTES, MAGIC
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
 from trimtab.events.typed import TypedPredictions
+from trimtab.events.typed_avro import AvroPredictions
 from trimtab.events.typed_parts import TypedFeatureEvents, TypedLabels, label_tables
 from trimtab.events.types import FeatureEvent, LabelEvent, PredictionEvent
 
@@ -81,7 +83,10 @@ class ChunkDecoder:
         tables: list[Table] = []
         odd: list[int] = []
         huge = _longest(values) > self._max_bytes
-        for typed, rows in self._parts(topic, values):
+        parts = self._parts(topic, values)
+        if topic == "predictions" and values and (values[0] or b"")[:2] == MAGIC:
+            parts = [(None, self._of_avro(values, sources, tables))]
+        for typed, rows in parts:
             if typed is None or huge:
                 odd += rows
             else:
@@ -107,6 +112,41 @@ class ChunkDecoder:
             tables += found
             refused += [Refusal(other[row], error) for row, error in why]
         return tables, refused
+
+    def _of_avro(self, values: Values, sources: Sources, tables: list[Table]) -> list[int]:
+        """Tables of typed Avro predictions; returns the rows that are none, or have something odd in them."""
+        rows_of: dict[bytes, list[int]] = {}
+        for row, value in enumerate(values):
+            rows_of.setdefault(value[:HEADER_BYTES] if value is not None else b"", []).append(row)
+        odd: list[int] = []
+        for head, rows in rows_of.items():
+            avro = self.slow.avro.get(head[2:])
+            if avro is None or head[:2] != MAGIC:
+                odd += rows
+            else:
+                odd += self._of_typed_avro(avro, values, rows, sources, tables)
+        return odd
+
+    def _of_typed_avro(
+        self, avro: AvroPredictions, values: Values, rows: list[int], sources: Sources, tables: list[Table]
+    ) -> list[int]:
+        records = [value for value in (values[row] for row in rows) if value is not None]
+        columns, fits = avro.columns(records)
+        if not fits.all() or _longest(records) > self._max_bytes:
+            fits &= np.fromiter(map(len, records), np.int64, len(records)) <= self._max_bytes
+            bad = [rows[k] for k in np.flatnonzero(~fits).tolist()]
+            good = [rows[k] for k in np.flatnonzero(fits).tolist()]
+            return bad + (self._of_typed_avro(avro, values, good, sources, tables) if good else [])
+        try:
+            tables.append(self._predictions[avro.name.encode()].of_avro(columns, _of_rows(sources, rows)))
+        except _NOT_TYPED:
+            # One of them has a value that does not do; those are few, so halves are tried until they are found.
+            if len(rows) == 1:
+                return rows
+            half = len(rows) // 2
+            first = self._of_typed_avro(avro, values, rows[:half], sources, tables)
+            return first + self._of_typed_avro(avro, values, rows[half:], sources, tables)
+        return []
 
     def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, list[int]]]:
         """Rows by the decoder that may take them; None is the slow one."""

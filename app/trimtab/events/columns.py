@@ -67,6 +67,10 @@ class Texts:
         """Bytes of each."""
         return self.ends - self.starts
 
+    def bytes_of(self, row: int) -> bytes:
+        """The bytes of one."""
+        return self.data[int(self.ends[row - 1]) if row else 0 : int(self.ends[row])]
+
     def take(self, rows: IntArray) -> Self:
         """The texts of these rows, in this order."""
         sizes = self.sizes[rows]

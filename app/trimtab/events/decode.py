@@ -11,6 +11,7 @@ import orjson
 from trimtab.config import EventFields, ModelConfig
 from trimtab.events.errors import EventError, Reason
 from trimtab.events.schemas import HEADER_BYTES, MAGIC, decode, fingerprint_of
+from trimtab.events.typed_avro import AvroPredictions
 from trimtab.events.types import FeatureEvent, FeatureValue, LabelEvent, PredictionEvent, Value
 from trimtab.events.values import canonical_features, canonical_value, parse_served, parse_time
 
@@ -42,10 +43,13 @@ class Decoder:
         self._max_bytes = max_bytes
         custom = [model.fields for model in models.values()]
         self._fields = list(dict.fromkeys([*custom, EventFields()]))
+        typed = [AvroPredictions(name, model) for name, model in models.items()]
+        self.avro = {one.fingerprint: one for one in typed}
 
     def prediction(self, data: bytes | None) -> PredictionEvent:
         """A prediction; raises EventError."""
-        raw = self._raw("prediction", data)
+        typed = self.avro.get(data[2:HEADER_BYTES]) if data and data[:2] == MAGIC else None
+        raw = self._raw("prediction", data) if typed is None else self._typed(typed, data or b"")
         name = _string(raw, "model")
         model = self._models.get(name)
         if model is None:
@@ -118,8 +122,7 @@ class Decoder:
     def _raw(self, schema: str, data: bytes | None) -> dict[str, Any]:
         if not data:
             raise EventError(Reason.MALFORMED, "the record is empty")
-        if len(data) > self._max_bytes:
-            raise EventError(Reason.TOO_LARGE, f"{len(data):,} bytes; collector.max_event_bytes is {self._max_bytes:,}")
+        self._check_size(data)
         if data[0] == MAGIC[0]:
             return _avro(schema, data)
         if data[0] in b"{ \t\r\n":
@@ -128,6 +131,17 @@ class Decoder:
             Reason.UNKNOWN_SCHEMA,
             f"first byte {data[0]:#04x} is neither a JSON object nor Avro single-object encoding",
         )
+
+    def _typed(self, typed: AvroPredictions, data: bytes) -> dict[str, Any]:
+        self._check_size(data)
+        try:
+            return typed.record(data)
+        except ValueError as error:
+            raise EventError(Reason.MALFORMED, str(error)) from error
+
+    def _check_size(self, data: bytes) -> None:
+        if len(data) > self._max_bytes:
+            raise EventError(Reason.TOO_LARGE, f"{len(data):,} bytes; collector.max_event_bytes is {self._max_bytes:,}")
 
     def _names(self, raw: Mapping[str, Any], field: str) -> EventFields:
         """Field names of an event that names no model: the first configured ones that it has."""

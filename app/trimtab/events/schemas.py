@@ -15,7 +15,7 @@ import fastavro
 import orjson
 from fastavro.schema import fingerprint
 
-__all__ = ["MAGIC", "decode", "encode", "fingerprint_of", "read_schema", "schema_dir", "schema_names"]
+__all__ = ["MAGIC", "decode", "decode_with", "encode", "fingerprint_of", "read_schema", "schema_dir", "schema_names"]
 
 MAGIC = b"\xc3\x01"
 HEADER_BYTES = 10
@@ -85,10 +85,15 @@ def decode(name: str, data: bytes) -> dict[str, Any]:
     """
     if data[:2] != MAGIC or data[2:HEADER_BYTES] != fingerprint_of(name):
         raise ValueError(f"not an Avro {name}: fingerprint {data[2:HEADER_BYTES].hex()}")
+    return decode_with(_parsed(name), data, name)
+
+
+def decode_with(parsed: Any, data: bytes, name: str) -> dict[str, Any]:
+    """The record after the header of a single-object encoded message; raises ValueError as :func:`decode` does."""
     body = io.BytesIO(data)
     body.seek(HEADER_BYTES)
     try:
-        record = fastavro.schemaless_reader(body, _parsed(name), None)
+        record = fastavro.schemaless_reader(body, parsed, None)
     except (EOFError, IndexError, UnicodeDecodeError, OverflowError, ValueError, TypeError) as error:
         raise ValueError(f"the body does not fit schema {name}: {error or type(error).__name__}") from error
     if body.tell() != len(data):

@@ -6,7 +6,7 @@ there, one by one, which also says why an event is bad.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, Literal
@@ -18,6 +18,7 @@ from trimtab.config import ModelConfig
 from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts
 from trimtab.events.errors import EventError, Reason
 from trimtab.events.tables import Features, PredictionTable, Sources
+from trimtab.events.typed_avro import AvroColumns
 from trimtab.events.types import FeatureValue
 from trimtab.events.values import MAX_MS, MIN_MS, canonical_category, canonical_value, parse_served, parse_time
 
@@ -61,6 +62,7 @@ class TypedFeatures:
     """The features of one model, from JSON objects to columns."""
 
     def __init__(self, model: ModelConfig) -> None:
+        self._model = model
         numeric = [(f"n{k}", name) for k, name in enumerate(model.numeric)]
         categorical = [(f"c{k}", name) for k, name in enumerate(model.categorical)]
         self.struct = msgspec.defstruct(
@@ -80,6 +82,13 @@ class TypedFeatures:
         numbers = np.fromiter(flat, np.float64, len(rows) * self._width).reshape(len(rows), self._width)
         categories = (vocabulary.column(list(map(get, rows))) for get, vocabulary in self._categorical)
         return Features(np.ascontiguousarray(numbers.T), tuple(categories))
+
+    def of_columns(self, columns: Mapping[str, Any]) -> Features:
+        """Features given by column: arrays of numbers, lists of texts; raises EventError."""
+        numbers = [columns[name] for name in self._model.numeric]
+        matrix = np.stack(numbers) if numbers else np.empty((0, len(next(iter(columns.values())))))
+        lists = zip(self._model.categorical, self._categorical, strict=True)
+        return Features(matrix, tuple(vocabulary.column(columns[name]) for name, (_, vocabulary) in lists))
 
     def check(self, row: Any) -> None:
         """Raise what :meth:`columns` would raise for one struct."""
@@ -133,6 +142,27 @@ class TypedPredictions:
             found = [features[k] for k in whole]
             tables.insert(0, self._table([rows[k] for k in whole], found, sources.take(whole), self._ids))
         return tables
+
+    def of_avro(self, found: AvroColumns, sources: Sources) -> PredictionTable:
+        """A table of typed Avro records that all fit; raises EventError."""
+        if found.time_ms.size and not (found.time_ms.min() >= MIN_MS and found.time_ms.max() <= MAX_MS):
+            raise EventError(Reason.WRONG_TYPE, "a time is not milliseconds since 1970")
+        given = found.prediction
+        missing = np.isnan(given).tolist() if self._regression else None
+        made = given if missing is None else [None if none else 0 for none in missing]
+        version, learnt = self._versions(found.version, made)
+        _check_scores(found.score)
+        return PredictionTable(
+            self.name,
+            found.ids if self._ids else None,
+            found.time_ms,
+            version,
+            learnt,
+            given if self._regression else self._vocabulary.column(given),
+            found.score,
+            self.features.of_columns(found.features),
+            sources,
+        )
 
     def check(self, row: Any) -> None:
         """Raise what :meth:`tables` would raise for one struct."""

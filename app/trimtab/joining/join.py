@@ -186,8 +186,7 @@ class Join:
         values: dict[int, bytes] = {}
         for at, found in self._features.read(rows):
             for row, position in enumerate(positions[at].tolist()):
-                start, end = int(found.values.starts[row]), int(found.values.ends[row])
-                values[position] = found.values.data[start:end]
+                values[position] = found.values.bytes_of(row)
         self._features.mark(rows, Flag.DONE)
         here = sorted(values)
         features, bad = self._late.typed(table.model, [values[row] for row in here])
@@ -296,5 +295,4 @@ def _refused(topic: str, table: Table, row: int, error: EventError) -> Refused:
 
 
 def _id(table: Table, row: int) -> str:
-    ids = _ids(table)
-    return ids.data[int(ids.ends[row - 1]) if row else 0 : int(ids.ends[row])].decode()
+    return _ids(table).bytes_of(row).decode()
