@@ -40,7 +40,7 @@ class CollectorConfig(Strict):
     """The collector flushes (commits) after ``flush_interval`` when busy and at once when quiet."""
 
     flush_interval: Milliseconds = Field(default=10, gt=0)
-    batch_size: Positive = 5_000
+    batch_size: Positive = 2_000
     max_event_bytes: Positive = 1_000_000
 
 

@@ -177,7 +177,7 @@ class ChunkDecoder:
 
 def _longest(values: Values) -> int:
     try:
-        return max(map(len, values))  # type: ignore[arg-type]  # None, which is rare, is a TypeError
+        return max([len(value) for value in values])  # type: ignore[arg-type]  # None, which is rare, is a TypeError
     except TypeError:
         return max((len(value) for value in values if value is not None), default=0)
 

@@ -12,13 +12,13 @@ each of them does)::
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as RawError
@@ -45,7 +45,7 @@ BUSY_FLUSH_S = 0.5
 BUSY_EVENTS = 1_000
 IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
-_TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
+COLLECT_GARBAGE_EVERY_S = 60.0
 TRANSACTION_TIMEOUT_S = 30.0
 
 
@@ -82,11 +82,14 @@ class Collector:
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         self._drained: set[tuple[str, int]] = set()
         self._dirty = self._events = 0
-        self._last_flush = self._last_expiry = time.monotonic()
+        self._last_flush = self._last_expiry = self._last_garbage = time.monotonic()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="offsets")
 
     def run(self, stop: StopSignal) -> None:
         """Collect until ``stop`` is set."""
+        # Messages and rows are freed by their counts; the cycle collector, which is set off by their number, would
+        # look at them again and again, at a tenth of a busy collector's time.
+        gc.disable()
         self._index.start()
         self._consumer.subscribe(
             list(self._topics.inputs), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -112,6 +115,9 @@ class Collector:
         if now - self._last_expiry >= EXPIRE_EVERY_S:
             self._last_expiry = now
             self._expire()
+        if now - self._last_garbage >= COLLECT_GARBAGE_EVERY_S:
+            self._last_garbage = now
+            gc.collect()
         if now - self._last_flush >= interval:
             self._flush()
 
@@ -295,7 +301,7 @@ def chunks_of(
         messages = [message for message in messages if message.error() is None]
     if not messages:
         return
-    topics, numbers = list(map(_TOPIC, messages)), list(map(_PARTITION, messages))
+    topics, numbers = [message.topic() for message in messages], [message.partition() for message in messages]
     starts = [k for k in range(1, len(topics)) if numbers[k] != numbers[k - 1] or topics[k] != topics[k - 1]]
     found: dict[tuple[str, int], list[Message]] = {}
     for start, end in pairwise([0, *starts, len(topics)]):

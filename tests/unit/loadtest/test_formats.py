@@ -22,9 +22,9 @@ CONFIG = """
 models:
   credit:
     task: binary
-    features: {%s}
-    factory: {class: "river.linear_model:LogisticRegression"}
-""" % ", ".join(f"{name}: {{type: numeric}}" for name in FEATURES)
+    features: {{{}}}
+    factory: {{class: "river.linear_model:LogisticRegression"}}
+""".format(", ".join(f"{name}: {{type: numeric}}" for name in FEATURES))
 
 
 def test_json_holds_the_rows_to_the_last_bit() -> None:
