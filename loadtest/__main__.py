@@ -7,9 +7,8 @@ import signal
 import sys
 
 COMMANDS = {
-    "run": "one collector on an embedded broker, beside reading alone",
     "peers": "the same work done by today's choices and by Trimtab",
-    "scaling": "more collectors, more partitions",
+    "joined": "predictions joined with labels, while many wait for theirs",
 }
 
 

@@ -13,8 +13,9 @@ from river import compose, forest, linear_model, preprocessing
 
 from tests.broker.publishing import MODEL, Trainer, config_of
 from trimtab import ModelFollower
-from trimtab.config import KafkaConfig
-from trimtab.events import encode
+from trimtab.config import KafkaConfig, ModelConfig
+from trimtab.events import Example
+from trimtab.events.examples import Examples, encode_examples
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.digest import state_diff
@@ -56,8 +57,9 @@ def example(rng: random.Random, number: int) -> dict[str, Any]:
 
 def batches(count: int, size: int, seed: int = 1) -> list[bytes]:
     rng = random.Random(seed)
+    config = ModelConfig.model_validate({"task": "binary", "features": FEATURES, "factory": {"function": "a:b"}})
     return [
-        encode("example_batch", {"model": MODEL, "examples": [example(rng, n * size + i) for i in range(size)]})
+        encode_examples(MODEL, Examples.of([Example(**example(rng, n * size + i)) for i in range(size)], config))
         for n in range(count)
     ]
 

@@ -1,0 +1,1 @@
+"""Predictions joined with labels, while many others wait for theirs."""
