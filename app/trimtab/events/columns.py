@@ -73,10 +73,12 @@ class Texts:
 
     def take(self, rows: IntArray) -> Self:
         """The texts of these rows, in this order."""
-        sizes = self.sizes[rows]
+        last = self.ends[rows]
+        starts = np.where(rows > 0, self.ends[rows - 1], 0)
+        sizes = last - starts
         ends = np.cumsum(sizes)
         # Byte k of the result comes from its row's start plus its distance from the row's start in the result.
-        source = np.repeat(self.starts[rows] - (ends - sizes), sizes) + np.arange(int(sizes.sum()))
+        source = np.repeat(starts - (ends - sizes), sizes) + np.arange(int(sizes.sum()))
         return type(self)(np.frombuffer(self.data, np.uint8)[source].tobytes(), ends)
 
     def to_list(self) -> list[str]:
