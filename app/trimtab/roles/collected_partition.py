@@ -21,18 +21,30 @@ from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sou
 from trimtab.joining import Join, Meta, Outcomes, Store
 from trimtab.kafka.topics import Topics
 
-__all__ = ["CollectedPartition", "Taken", "catch_up", "models_hash"]
+__all__ = ["CollectedPartition", "Decoded", "Taken", "catch_up", "models_hash"]
 
 CATCH_UP_STALL_S = 30.0
 
 
+class Decoded(NamedTuple):
+    """A chunk of one topic, decoded: its events, the records that cannot be used, and the offset after it."""
+
+    topic: str
+    tables: Sequence[PredictionTable | FeatureTable | LabelTable]
+    refused: list[Refusal]
+    next_offset: int
+
+    @property
+    def events(self) -> int:
+        """How many events can be used."""
+        return sum(map(len, self.tables))
+
+
 class Taken(NamedTuple):
-    """What became of a chunk: outcomes of the join, predictions that need none, and records that cannot be used."""
+    """What became of a chunk: outcomes of the join, and predictions that need none."""
 
     outcomes: Outcomes
     direct: list[PredictionTable]
-    refused: list[Refusal]
-    events: int
 
 
 class CollectedPartition:
@@ -65,16 +77,20 @@ class CollectedPartition:
         """Next offset per input topic, with what is not committed yet."""
         return self._meta.offsets
 
-    def take(self, topic: str, messages: Sequence[Message]) -> Taken:
-        """Decode and join records of one topic that follow each other."""
+    def decode(self, topic: str, messages: Sequence[Message]) -> Decoded:
+        """Decode records of one topic that follow each other; changes nothing here."""
         # Comprehensions: called through map() and methodcaller, each of these costs several times as much.
         offsets = [message.offset() for message in messages]
-        self._meta.offsets[topic] = offsets[-1] + 1
         stamps = [message.timestamp()[1] for message in messages]
         values = [message.value() for message in messages]
         sources = Sources(self.partition, np.array(offsets, np.int64), np.array(stamps, np.int64))
-        kind = topic.removeprefix(self._prefix)
-        tables, refused = self._decoder.decode(kind, values, sources)
+        tables, refused = self._decoder.decode(topic.removeprefix(self._prefix), values, sources)
+        return Decoded(topic, tables, refused, offsets[-1] + 1)
+
+    def take(self, decoded: Decoded) -> Taken:
+        """Join what was decoded; chunks of a topic are taken in the order in which they were read."""
+        tables, kind = decoded.tables, decoded.topic.removeprefix(self._prefix)
+        self._meta.offsets[decoded.topic] = decoded.next_offset
         direct = [table for table in tables if self._needs_no_join(table)]
         joined = [table for table in tables if not self._needs_no_join(table)]
         self._hear(kind, tables)
@@ -85,7 +101,7 @@ class CollectedPartition:
             outcomes = self._join.labels(joined)  # type: ignore[arg-type]
         elif kind == "features" and joined:
             outcomes = self._join.features(joined)  # type: ignore[arg-type]
-        return Taken(outcomes, direct, refused, sum(map(len, tables)))  # type: ignore[arg-type]
+        return Taken(outcomes, direct)  # type: ignore[arg-type]
 
     def expire(self, drained: bool) -> Outcomes:
         """Let go of ids past the horizon.
@@ -180,7 +196,9 @@ def _replay(consumer: Consumer, partition: CollectedPartition, topic: str, end: 
         if wanted:
             deadline = time.monotonic() + CATCH_UP_STALL_S
             count += len(wanted)
-            partition.take(topic, wanted)  # what is refused went to dead letters when it was read first
+            partition.take(
+                partition.decode(topic, wanted)
+            )  # what is refused went to dead letters when it was read first
         if ended or any(m.error() is None and m.offset() + 1 >= end for m in messages):
             return count
     if start < end:

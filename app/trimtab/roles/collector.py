@@ -6,8 +6,8 @@ each of them does)::
     1 begin          the transaction
     2 produce        examples, dead letters and profiles of everything read since the last flush
     3 send offsets   of the inputs, under this member's group generation (fences a zombie); meanwhile profiles are made
-    4 commit         Kafka shows outputs and offsets together, or neither
-    5 store          pending ids and the same offsets go to RocksDB in one write batch
+    4 commit         Kafka shows outputs and offsets together, or neither; meanwhile records are read and decoded ahead
+    5 store          pending ids and the same offsets go to RocksDB in one write batch; what was read ahead is joined
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -32,7 +32,7 @@ from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
 from trimtab.roles.collected import Collected, Output
-from trimtab.roles.collected_partition import CollectedPartition, catch_up
+from trimtab.roles.collected_partition import CollectedPartition, Decoded, catch_up
 from trimtab.roles.process import StopSignal, data_dir
 from trimtab.roles.references import References
 
@@ -47,6 +47,8 @@ IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
 COLLECT_GARBAGE_EVERY_S = 60.0
 TRANSACTION_TIMEOUT_S = 30.0
+# Events that may be decoded ahead of a commit; then it is waited for.
+MAX_AHEAD = 200_000
 
 
 class Collector:
@@ -81,9 +83,11 @@ class Collector:
         # of the last one are written, and librdkafka waits before it asks again (docs/decisions/0007).
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         self._drained: set[tuple[str, int]] = set()
-        self._dirty = self._events = 0
+        self._dirty = 0
+        self._commit: Future[None] | None = None
+        self._ahead: list[tuple[int, Decoded, Sequence[Message]]] = []
         self._last_flush = self._last_expiry = self._last_garbage = time.monotonic()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="offsets")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     def run(self, stop: StopSignal) -> None:
         """Collect until ``stop`` is set."""
@@ -98,27 +102,30 @@ class Collector:
             while not stop.is_set():
                 self._turn()
             self._flush()
+            self._settle()
         finally:
             self._close()
 
     def _turn(self) -> None:
         """Read what is there and flush when it is time: at once when quiet, in larger pieces when busy."""
         size = self._config.collector.batch_size
-        first = self._consumer.poll(IDLE_WAIT_S if not self._dirty else 0.001)
+        quiet = not self._dirty and self._commit is None
+        first = self._consumer.poll(IDLE_WAIT_S if quiet else 0.001)
         messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
-        before = self._events
-        for (topic, number), chunk in chunks_of(messages, self._ended):
-            self._take(topic, number, chunk)
-        events = self._events - before
+        if self._commit is not None and self._commit.done():
+            self._settle()
+        events = sum([self._take(topic, number, chunk) for (topic, number), chunk in chunks_of(messages, self._ended)])
+        if sum([decoded.events for _, decoded, _ in self._ahead]) >= MAX_AHEAD:
+            self._settle()
         interval = BUSY_FLUSH_S if events >= BUSY_EVENTS else self._config.collector.flush_interval / 1000
         now = time.monotonic()
-        if now - self._last_expiry >= EXPIRE_EVERY_S:
+        if now - self._last_expiry >= EXPIRE_EVERY_S and self._commit is None:
             self._last_expiry = now
             self._expire()
         if now - self._last_garbage >= COLLECT_GARBAGE_EVERY_S:
             self._last_garbage = now
             gc.collect()
-        if now - self._last_flush >= interval:
+        if now - self._last_flush >= interval and (self._commit is None or interval == BUSY_FLUSH_S):
             self._flush()
 
     def _ended(self, message: Message) -> None:
@@ -128,21 +135,30 @@ class Collector:
             raise KafkaError(f"cannot read {topic}[{number}]: {error.str() if error is not None else 'no error'}")
         self._drained.add((topic, number))
 
-    def _take(self, topic: str, number: int, chunk: Sequence[Message]) -> None:
+    def _take(self, topic: str, number: int, chunk: Sequence[Message]) -> int:
+        """Decode a chunk, and join it unless a commit is under way; returns its events."""
         self._drained.discard((topic, number))
         partition = self._partitions.get(number)
         if partition is None:  # revoked while the messages were on their way
-            return
+            return 0
+        decoded = partition.decode(topic, chunk)
+        if self._commit is None:
+            self._join(number, decoded, chunk)
+        else:
+            self._ahead.append((number, decoded, chunk))
+        return decoded.events
+
+    def _join(self, number: int, decoded: Decoded, chunk: Sequence[Message]) -> None:
         self._dirty += len(chunk)
-        taken = partition.take(topic, chunk)
-        self._events += taken.events
+        taken = self._partitions[number].take(decoded)
         for table in taken.direct:
             self._collected.profile(table)
         self._collected.add(taken.outcomes)
-        for row, error in taken.refused:
-            self._refuse(error, chunk[row], topic, number)
+        for row, error in decoded.refused:
+            self._refuse(error, chunk[row], decoded.topic, number)
         if taken.outcomes.refused:
-            self._refuse_joined(taken.outcomes.refused, {message.offset(): message for message in chunk}, topic)
+            at_hand = {message.offset(): message for message in chunk}
+            self._refuse_joined(taken.outcomes.refused, at_hand, decoded.topic)
 
     def _refuse(self, error: EventError, message: Message, topic: str, number: int) -> None:
         self._collected.refuse(
@@ -180,7 +196,8 @@ class Collector:
                 self._refuse_joined(outcomes.refused, {}, "")
 
     def _flush(self) -> None:
-        """One transaction: see the module's steps. On a failure everything since the last flush is read again."""
+        """Begin one transaction's commit: see the module's steps. Its end comes in :meth:`_settle`."""
+        self._settle()
         self._last_flush = time.monotonic()
         if not self._dirty:
             return
@@ -189,34 +206,60 @@ class Collector:
             sender.begin_transaction()
             for output in self._collected.outputs():
                 _produce(sender, output)
-            sent = self._executor.submit(self._send_offsets, sender)
+            # The consumer's handle takes one thread at a time, so it is asked here: another thread might wait forever.
+            group = self._consumer.consumer_group_metadata()
+            sent = self._executor.submit(
+                sender.send_offsets_to_transaction, self._offsets(), group, TRANSACTION_TIMEOUT_S
+            )
             for output in self._collected.profiles(self._config.kafka.partitions):
                 _produce(sender, output)
-            sent.result()
-            sender.commit_transaction(TRANSACTION_TIMEOUT_S)
         except KafkaException as error:
-            log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
-            self._rewind()
+            self._rewind(error)
             return
+        self._commit = self._executor.submit(_commit, sender, sent)
+
+    def _settle(self) -> None:
+        """Wait for the commit under way, if any, and join what was read meanwhile.
+
+        When it failed, everything since the one before is read again.
+        """
+        if self._commit is None:
+            return
+        wait([self._commit])
+        error, self._commit = self._commit.exception(), None
+        if isinstance(error, KafkaException):
+            self._rewind(error)
+            return
+        if error is not None:
+            raise error
+        self._committed_at_kafka()
+        ahead, self._ahead = self._ahead, []
+        for one in ahead:
+            self._join(*one)
+
+    def _committed_at_kafka(self) -> None:
         self._producers.rotate()
-        self._collected.clear()
+        self._forget()
         for partition in self._partitions.values():
             partition.commit()
+
+    def _forget(self) -> None:
+        """Drop what was gathered, which is committed or will be read again."""
+        self._collected.clear()
         self._dirty = 0
 
-    def _send_offsets(self, sender: Producer) -> None:
-        offsets = [
+    def _offsets(self) -> list[TopicPartition]:
+        return [
             TopicPartition(topic, number, offset)
             for number, partition in self._partitions.items()
             for topic, offset in partition.offsets.items()
         ]
-        group = self._consumer.consumer_group_metadata()
-        sender.send_offsets_to_transaction(offsets, group, TRANSACTION_TIMEOUT_S)
 
-    def _rewind(self) -> None:
+    def _rewind(self, error: KafkaException) -> None:
         """Throw the producers away, forget what was gathered, and read again from the committed offsets."""
-        self._collected.clear()
-        self._dirty = 0
+        log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
+        self._forget()
+        self._ahead = []
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         for partition in self._partitions.values():
             partition.rollback()
@@ -260,12 +303,18 @@ class Collector:
 
     def _revoked(self, member: Consumer, positions: list[TopicPartition]) -> None:
         self._flush()
+        self._settle()
         self._drop(positions)
 
     def _lost(self, member: Consumer, positions: list[TopicPartition]) -> None:
         """The group gave our partitions to others: nothing of ours may be committed any more."""
-        self._collected.clear()
-        self._dirty = 0
+        if self._commit is not None:
+            wait([self._commit])
+            if self._commit.exception() is None:
+                self._committed_at_kafka()
+            self._commit = None
+        self._forget()
+        self._ahead = []
         self._drop(positions)
 
     def _drop(self, positions: list[TopicPartition]) -> None:
@@ -307,6 +356,11 @@ def chunks_of(
     for start, end in pairwise([0, *starts, len(topics)]):
         found.setdefault((topics[start], numbers[start]), []).extend(messages[start:end])
     yield from found.items()
+
+
+def _commit(sender: Producer, sent: Future[None]) -> None:
+    sent.result()
+    sender.commit_transaction(TRANSACTION_TIMEOUT_S)
 
 
 def _produce(sender: Producer, output: Output) -> None:
