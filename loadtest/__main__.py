@@ -8,6 +8,7 @@ import sys
 
 COMMANDS = {
     "peers": "the same work done by today's choices and by Trimtab",
+    "client": "what the producer client costs its service",
     "joined": "predictions joined with labels, while many wait for theirs",
 }
 

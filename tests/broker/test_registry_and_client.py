@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
@@ -16,9 +17,11 @@ from trimtab import ModelFollower, Producer
 from trimtab.client import ServedModel
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError, RegistryError
-from trimtab.kafka.clients import admin, consumer
+from trimtab.events.batch import decode_batch, is_batch
+from trimtab.kafka.clients import admin
 from trimtab.kafka.embedded import EmbeddedBroker
-from trimtab.kafka.topics import Topics, create_topics
+from trimtab.kafka.reading import read_topics
+from trimtab.kafka.topics import Topics, create_topics, partition_of
 from trimtab.profiles import Reference
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
@@ -268,6 +271,8 @@ def test_missing_topic_is_said(broker: str) -> None:
 def test_everything_accepted_is_delivered(kafka: KafkaConfig) -> None:
     count = 2_000
     with Producer(kafka) as producer:
+        # Batches begin when Kafka has said how many partitions there are.
+        assert until(lambda: producer._partitions != {}, 10)
         for i in range(count):
             producer.prediction(model=MODEL, id=f"e{i}", time=i, features={"x": 1.0}, prediction=1, score=0.9)
             producer.feature(id=f"e{i}", time=i, features={"x": None})
@@ -278,15 +283,30 @@ def test_everything_accepted_is_delivered(kafka: KafkaConfig) -> None:
     assert (stats.accepted, stats.delivered, stats.pending, stats.dropped) == (3 * count, 3 * count, 0, {})
     assert stats.delivered_by_topic == dict.fromkeys(topics.inputs, count)
     assert [stored(kafka, topic) for topic in topics.inputs] == [count] * 3
+    # They came fast, so most of them share a record; each lies in the partition of its id.
+    for topic in topics.inputs:
+        messages = list(read_topics(kafka, [topic]))
+        assert len(messages) < count / 2
+        for message in messages:
+            value = message.value() or b""
+            ids = decode_batch(value).ids.to_list() if is_batch(value) else [orjson.loads(value)["id"]]
+            assert {partition_of(one, kafka.partitions) for one in ids} == {message.partition()}
+
+
+def test_a_quiet_service_sends_single_events_at_once(kafka: KafkaConfig) -> None:
+    with Producer(kafka) as producer:
+        for i in range(20):
+            producer.label(id=f"e{i}", time=i, label=1)
+            assert producer.flush(10) == 0
+    records = [message.value() or b"" for message in read_topics(kafka, [Topics(kafka.topic_prefix).labels])]
+    assert len(records) == 20
+    assert not any(map(is_batch, records))
 
 
 def stored(kafka: KafkaConfig, topic: str) -> int:
-    from confluent_kafka import TopicPartition
-
-    asker = consumer(kafka, "test-count")
-    ends = [asker.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in range(kafka.partitions)]
-    asker.close()
-    return sum(high - low for low, high in ends)
+    """Events in a topic, however they were sent."""
+    values = [message.value() or b"" for message in read_topics(kafka, [topic])]
+    return sum(len(decode_batch(value)) if is_batch(value) else 1 for value in values)
 
 
 def test_broker_away_drops_are_counted_and_it_recovers(own_broker: EmbeddedBroker) -> None:

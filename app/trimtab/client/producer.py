@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time as clock
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from trimtab.client.batching import Batch, batches_of
 from trimtab.client.drops import Drop, DropLog, DropReason
-from trimtab.client.wire import Encoder, Time
+from trimtab.client.wire import Call, Encoder, Time
 from trimtab.config import Config, KafkaConfig, load_config
 from trimtab.events import EventError
 from trimtab.kafka import clients
@@ -26,7 +27,13 @@ __all__ = ["MAX_EVENT_BYTES", "Producer", "ProducerStats"]
 log = logging.getLogger("trimtab.client")
 
 MAX_EVENT_BYTES = 1_000_000
-_POLL_S = 0.1
+# From this many waiting events of one sort on, they are sent as columns.
+BATCH_FROM = 16
+LINGER_S = 0.01
+_IDLE_WAIT_S = 0.1
+_DELIVERY_WAIT_S = 0.01
+_METADATA_TIMEOUT_S = 1.0
+_METADATA_EVERY_S = 5.0
 _BUFFER_KBYTES = 262_144
 
 
@@ -35,7 +42,7 @@ class ProducerStats:
     """Counts since the producer was made.
 
     Every call is counted once: ``accepted + sum(dropped)`` is the number of calls plus the events dropped after
-    they were accepted (``delivery_failed``), and ``accepted == delivered + pending + delivery_failed``.
+    Kafka's client took them (``delivery_failed``), and ``accepted == delivered + pending + delivery_failed``.
     """
 
     accepted: int
@@ -48,9 +55,11 @@ class ProducerStats:
 class Producer:
     """Sends events to Kafka in the background.
 
-    A call takes microseconds, blocks on nothing and raises nothing: while Kafka is away, events wait in memory; when
-    the buffer is full or an argument is wrong, the event is dropped, counted in :attr:`stats`, and logged once per
-    reason. Make it after a fork, in the worker that uses it.
+    A call takes a microsecond or two, blocks on nothing and raises nothing: it puts the event in a queue. A thread
+    sends what is there: at once and one by one when events are few; as columnar batches, gathered for 10 ms, when
+    they come fast. While Kafka is away, events wait in memory; when the buffer is full or an argument is wrong, the
+    event is dropped, counted in :attr:`stats`, and logged once per reason. Make it after a fork, in the worker that
+    uses it.
 
     Parameters
     ----------
@@ -87,10 +96,17 @@ class Producer:
         self._encoder = Encoder(whole)
         self._buffer_events = buffer_events
         self._drops = DropLog(on_drop)
+        self._room = buffer_events  # 0 when closed
+        self._keeps_drops = on_drop is not None
         self._lock = threading.Lock()
-        self._accepted = 0
-        self._failed = 0
+        self._pending = self._failed = 0
         self._delivered: Counter[str] = Counter()
+        self._waiting: deque[Call] = deque()
+        self._names: tuple[Any, ...] = ()
+        self._sending = threading.Lock()
+        self._partitions: dict[str, int] = {}
+        self._unknown, self._asked = True, -_METADATA_EVERY_S
+        self._wake, self._asleep = threading.Event(), False
         self._broken = threading.Event()
         self._closed = threading.Event()
         self._producer = self._connect()
@@ -123,31 +139,24 @@ class Producer:
         served
             :attr:`ServedPrediction.name`: the model that answered; None when there was none.
         """
-        self._send(
-            "prediction",
-            id,
-            lambda: self._encoder.prediction(
-                model=model, id=id, time=time, features=features, prediction=prediction, score=score, served=served
-            ),
-        )
+        self._put("prediction", model, id, time, features, prediction, score, served)
 
     def feature(self, *, id: str, time: Time, features: Mapping[str, object]) -> None:
         """Send features apart from their prediction."""
-        self._send("feature", id, lambda: self._encoder.feature(id=id, time=time, features=features))
+        self._put("feature", None, id, time, features)
 
     def label(self, *, id: str, time: Time, label: object, model: str | None = None) -> None:
         """Send a true outcome, for one model or for every model that predicted this id."""
-        self._send("label", id, lambda: self._encoder.label(id=id, time=time, label=label, model=model))
+        self._put("label", model, id, time, None, label)
 
     @property
     def stats(self) -> ProducerStats:
-        """The counts as they are now."""
+        """The counts as they are now; every call made before was looked at."""
+        self._drain()
         with self._lock:
             delivered = sum(self._delivered.values())
-            pending = self._accepted - delivered - self._failed
-            by_topic = dict(self._delivered)
-            accepted = self._accepted
-        return ProducerStats(accepted, delivered, pending, self._drops.counts, by_topic)
+            accepted = delivered + self._pending + self._failed
+            return ProducerStats(accepted, delivered, self._pending, self._drops.counts, dict(self._delivered))
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Wait until everything accepted is delivered or dropped; returns how many events still wait."""
@@ -164,8 +173,12 @@ class Producer:
         if self._closed.is_set():
             return
         self.flush(timeout_s)
+        with self._lock:
+            self._room = 0
         self._closed.set()
+        self._wake.set()
         self._thread.join()
+        self._drain()
         self._purge(self._producer)
 
     def __enter__(self) -> Self:
@@ -174,57 +187,122 @@ class Producer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send(self, kind: str, id: object, encode: Callable[[], bytes]) -> None:
-        try:
-            data = encode()
-        except EventError as error:
-            return self._drop(DropReason.INVALID, kind, id, error.detail)
-        except Exception as error:
-            return self._drop(DropReason.INVALID, kind, id, f"{type(error).__name__}: {error}")
-        if len(data) > MAX_EVENT_BYTES:
-            detail = f"{len(data):,} bytes are more than {MAX_EVENT_BYTES:,}"
-            return self._drop(DropReason.TOO_LARGE, kind, id, detail, data)
-        if self._closed.is_set():
-            return self._drop(DropReason.CLOSED, kind, id, "the producer is closed", data)
-        return self._produce(kind, str(id), data)
+    def _put(
+        self,
+        kind: str,
+        model: Any,
+        id: Any,
+        time: Any,
+        features: Any,
+        value: Any = None,
+        score: Any = None,
+        served: Any = None,
+    ) -> None:
+        if type(features) is not dict:
+            features = _dictionary(features)
+        if type(features) is dict:
+            names = tuple(features)
+            if names == self._names:
+                names = self._names  # one for all, and not one more to keep
+            else:
+                self._names = names
+            call = Call(kind, model, id, time, names, tuple(features.values()), value, score, served)
+        else:
+            call = Call(kind, model, id, time, None, features, value, score, served)
+        with self._lock:
+            room = self._pending < self._room
+            if room:
+                self._pending += 1
+                self._waiting.append(call)
+        if not room:
+            self._refuse(call)
+        elif self._asleep:
+            self._asleep = False
+            self._wake.set()
 
-    def _produce(self, kind: str, id: str, data: bytes) -> None:
+    def _refuse(self, call: Call) -> None:
+        """Drop a call that finds no room."""
+        data = None
+        if self._keeps_drops:
+            try:
+                data = self._encoder.encode(call)
+            except EventError as error:
+                return self._drop(DropReason.INVALID, call, error.detail)
+            if len(data) > MAX_EVENT_BYTES:
+                return self._drop(DropReason.TOO_LARGE, call, _too_large(data), data)
+        if self._closed.is_set():
+            return self._drop(DropReason.CLOSED, call, "the producer is closed", data)
+        return self._drop(DropReason.BUFFER_FULL, call, f"{self._buffer_events:,} events wait for Kafka", data)
+
+    def _drain(self) -> int:
+        """Hand everything that waits to Kafka's client, in order; returns how much it was."""
+        with self._sending:
+            calls = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if len(calls) < BATCH_FROM:
+                single: Sequence[Call] = calls
+            else:
+                batches, single = batches_of(calls, self._partitions_of, self._encoder, BATCH_FROM)
+                for batch in batches:
+                    self._send_batch(batch)
+            for call in single:
+                self._send(call)
+            return len(calls)
+
+    def _send(self, call: Call) -> None:
+        try:
+            data = self._encoder.encode(call)
+        except EventError as error:
+            return self._give_up([call], DropReason.INVALID, error.detail)
+        if len(data) > MAX_EVENT_BYTES:
+            return self._give_up([call], DropReason.TOO_LARGE, _too_large(data), data)
+        return self._produce([call], data, call.id.encode(), -1)
+
+    def _send_batch(self, batch: Batch) -> None:
+        if len(batch.data) <= MAX_EVENT_BYTES:
+            return self._produce(batch.calls, batch.data, None, batch.partition)
+        for call in batch.calls:
+            self._send(call)
+        return None
+
+    def _produce(self, calls: Sequence[Call], data: bytes, key: bytes | None, partition: int) -> None:
         from confluent_kafka import KafkaException
 
-        with self._lock:
-            # Counted before produce(), since the report may come before it returns.
-            self._accepted += 1
+        def report(error: Any, message: Message) -> None:
+            self._delivered_or_not(calls, data, error, message)
+
+        topic = self._topics.prefix + calls[0].kind + "s"
         try:
-            self._producer.produce(self._topics.prefix + kind + "s", data, id.encode(), on_delivery=self._on_delivery)
-            return
+            self._producer.produce(topic, data, key, partition, on_delivery=report)
         except BufferError:
-            reason, detail = DropReason.BUFFER_FULL, f"{self._buffer_events:,} events wait for Kafka"
+            self._give_up(calls, DropReason.BUFFER_FULL, "Kafka's client has no room", data)
         except KafkaException as error:
-            reason, detail = DropReason.DELIVERY_FAILED, clients.message_of(error)
+            self._give_up(calls, DropReason.DELIVERY_FAILED, clients.message_of(error), data)
             self._note_fatal(error.args[0])
         except Exception as error:
-            reason, detail = DropReason.INVALID, f"{type(error).__name__}: {error}"
-        with self._lock:
-            if reason is DropReason.DELIVERY_FAILED:
-                self._failed += 1
-            else:
-                self._accepted -= 1
-        self._drop(reason, kind, id, detail, data)
+            self._give_up(calls, DropReason.INVALID, f"{type(error).__name__}: {error}", data)
 
-    def _drop(self, reason: DropReason, kind: str, id: object, detail: str, data: bytes | None = None) -> None:
-        self._drops.add(Drop(reason, kind, str(id), detail, data))
-
-    def _on_delivery(self, error: Any, message: Message) -> None:
-        if error is None:
-            with self._lock:
-                self._delivered[message.topic() or ""] += 1
+    def _delivered_or_not(self, calls: Sequence[Call], data: bytes, error: Any, message: Message) -> None:
+        if error is not None:
+            self._give_up(calls, DropReason.DELIVERY_FAILED, error.str(), data)
+            self._note_fatal(error)
             return
         with self._lock:
-            self._failed += 1
-        self._note_fatal(error)
-        kind = (message.topic() or "").removeprefix(self._topics.prefix).removesuffix("s")
-        id = (message.key() or b"").decode()
-        self._drop(DropReason.DELIVERY_FAILED, kind, id, error.str(), message.value())
+            self._pending -= len(calls)
+            self._delivered[message.topic() or ""] += len(calls)
+
+    def _give_up(self, calls: Sequence[Call], reason: DropReason, detail: str, data: bytes | None = None) -> None:
+        """Drop calls that were accepted; only those that Kafka failed to take stay counted as accepted."""
+        with self._lock:
+            self._pending -= len(calls)
+            if reason is DropReason.DELIVERY_FAILED:
+                self._failed += len(calls)
+        for call in calls:
+            if len(calls) > 1 and self._keeps_drops:
+                data = self._encoder.encode(call)
+            self._drop(reason, call, detail, data)
+
+    def _drop(self, reason: DropReason, call: Call, detail: str, data: bytes | None = None) -> None:
+        self._drops.add(Drop(reason, call.kind, str(call.id), detail, data))
 
     def _note_fatal(self, error: Any) -> None:
         if error.fatal():
@@ -239,9 +317,38 @@ class Producer:
             queue_buffering_max_kbytes=_BUFFER_KBYTES,
         )
 
+    def _partitions_of(self, kind: str) -> int | None:
+        found = self._partitions.get(self._topics.prefix + kind + "s")
+        self._unknown = self._unknown or found is None
+        return found
+
+    def _ask(self) -> None:
+        """Ask for the partitions of the topics, when some were wanted and Kafka was not asked just now."""
+        from confluent_kafka import KafkaException
+
+        if not self._unknown or clock.monotonic() - self._asked < _METADATA_EVERY_S:
+            return
+        self._asked = clock.monotonic()
+        try:
+            found = self._producer.list_topics(timeout=_METADATA_TIMEOUT_S).topics
+        except KafkaException:
+            return
+        self._partitions |= {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
+        self._unknown = False
+
     def _run(self) -> None:
         while not self._closed.is_set():
-            self._producer.poll(_POLL_S)
+            self._ask()
+            self._wake.clear()
+            self._asleep = True
+            if not self._waiting:  # a call after this line sees that it must wake us
+                self._wake.wait(_DELIVERY_WAIT_S if self._pending else _IDLE_WAIT_S)
+            self._asleep = False
+            # While events come fast, a pause lets the next batch grow.
+            while self._drain() >= BATCH_FROM and not self._closed.is_set():
+                self._ask()
+                self._producer.poll(LINGER_S)
+            self._producer.poll(0)
             if self._broken.is_set():
                 self._replace()
 
@@ -259,6 +366,18 @@ class Producer:
         """Give up on what a producer still holds; its reports count each event."""
         producer.purge()
         producer.flush(1.0)
+
+
+def _dictionary(features: Any) -> Any:
+    """Another kind of mapping as a dictionary."""
+    try:
+        return dict(features) if isinstance(features, Mapping) else features
+    except Exception:  # the encoder looks at it again, and says what is wrong
+        return features
+
+
+def _too_large(data: bytes) -> str:
+    return f"{len(data):,} bytes are more than {MAX_EVENT_BYTES:,}"
 
 
 def _resolve(config: Config | KafkaConfig | Path | str | None) -> tuple[Config | None, KafkaConfig]:

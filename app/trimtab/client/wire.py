@@ -5,15 +5,45 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+import msgspec
 import orjson
 
 from trimtab.config import Config, EventFields
 from trimtab.events import EventError, Reason, parse_served, parse_time
 
-__all__ = ["Encoder"]
+__all__ = ["Call", "Encoder", "Time"]
 
 Time = int | float | str | datetime
+
+
+class Call(msgspec.Struct, gc=False):
+    """What a service said, unchecked.
+
+    Parameters
+    ----------
+    names, row
+        Of the features, apart: rows are read again when a batch is made, and a dictionary for each would fill the
+        processor's caches. Without names, ``row`` is what stood where the features should, or None.
+    value
+        The prediction or the label.
+    """
+
+    kind: str
+    model: Any
+    id: Any
+    time: Any
+    names: tuple[Any, ...] | None = None
+    row: Any = None
+    value: Any = None
+    score: Any = None
+    served: Any = None
+
+    @property
+    def features(self) -> Any:
+        """The features as they were given."""
+        return self.row if self.names is None else dict(zip(self.names, self.row, strict=True))
 
 
 class Encoder:
@@ -29,6 +59,31 @@ class Encoder:
         self._models = {} if config is None else {name: model.fields for name, model in config.models.items()}
         # The collector tries the configured names in this order on an event that names no model.
         self._default = next(iter(self._models.values()), EventFields())
+
+    def encode(self, call: Call) -> bytes:
+        """The JSON of one event; raises EventError."""
+        try:
+            if call.kind == "label":
+                return self.label(id=call.id, time=call.time, label=call.value, model=call.model)
+            if call.kind == "feature":
+                return self.feature(id=call.id, time=call.time, features=call.features)
+            return self.prediction(
+                model=call.model,
+                id=call.id,
+                time=call.time,
+                features=call.features,
+                prediction=call.value,
+                score=call.score,
+                served=call.served,
+            )
+        except EventError:
+            raise
+        except Exception as error:  # whatever a foreign object does when it is looked at
+            raise EventError(Reason.WRONG_TYPE, f"{type(error).__name__}: {error}") from error
+
+    def check_model(self, model: object) -> None:
+        """Raise EventError when a model is not configured."""
+        self._names(model)
 
     def prediction(
         self,
