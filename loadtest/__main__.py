@@ -7,8 +7,11 @@ import signal
 import sys
 
 COMMANDS = {
+    "run": "a load of your choice on all of Trimtab: rates, latencies, a report with plots",
     "peers": "the same work done by today's choices and by Trimtab",
     "client": "what the producer client costs its service",
+    "trainer": "the trainer beside the bare River loop",
+    "scaling": "what an event costs as models, features, segments, partitions, windows and pending labels grow",
     "joined": "predictions joined with labels, while many wait for theirs",
 }
 

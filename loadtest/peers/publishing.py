@@ -1,10 +1,10 @@
-"""Publishes version 1 of the model with its reference, as the trainer does."""
+"""Publishes version 1 of models with their references, as the trainer does."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-from loadtest.peers.scripts.task import MODEL
 from trimtab.config import Config
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics
@@ -14,18 +14,30 @@ from trimtab.roles.trainer_records import publish_promotion
 from trimtab.training import Promotion, Trainer
 from trimtab.training.lineage import LearntRange
 
-__all__ = ["publish_version"]
+__all__ = ["publish_versions"]
 
 _TIMEOUT_S = 30.0
 
 
-def publish_version(config: Config, reference: Reference) -> None:
-    """An untrained model as version 1, served from now on, compared with ``reference``."""
+def publish_versions(config: Config, references: Mapping[str, Reference]) -> None:
+    """An untrained version 1 of each model, served from now on, compared with its reference."""
     kafka = config.kafka
-    trainer = Trainer(MODEL, config.models[MODEL])
-    promotion = Promotion(
+    sender = producer(kafka, "loadtest-trainer", transactional_id=f"{kafka.topic_prefix}loadtest-trainer")
+    sender.init_transactions(_TIMEOUT_S)
+    for model, reference in references.items():
+        sender.begin_transaction()
+        trainer = Trainer(model, config.models[model])
+        promotion = _first(trainer.state.lineage.model, reference)
+        publication = Publication(kafka, sender, kafka.partitions)
+        now_ms = time.time_ns() // 1_000_000
+        publish_promotion(publication, trainer, promotion, Topics(kafka.topic_prefix), kafka.partitions, now_ms)
+        sender.commit_transaction(_TIMEOUT_S)
+
+
+def _first(model: str, reference: Reference) -> Promotion:
+    return Promotion(
         version=1,
-        model=trainer.state.lineage.model,
+        model=model,
         candidate="first",
         trigger="first",
         actor="loadtest",
@@ -35,10 +47,3 @@ def publish_version(config: Config, reference: Reference) -> None:
         reference=reference,
         race=None,
     )
-    sender = producer(kafka, "loadtest-trainer", transactional_id=f"{kafka.topic_prefix}loadtest-trainer")
-    sender.init_transactions(_TIMEOUT_S)
-    sender.begin_transaction()
-    publication = Publication(kafka, sender, kafka.partitions)
-    now_ms = time.time_ns() // 1_000_000
-    publish_promotion(publication, trainer, promotion, Topics(kafka.topic_prefix), kafka.partitions, now_ms)
-    sender.commit_transaction(_TIMEOUT_S)

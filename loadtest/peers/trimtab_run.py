@@ -20,7 +20,7 @@ from loadtest.peers import topics
 from loadtest.peers.check import check_trimtab
 from loadtest.peers.figures import Run
 from loadtest.peers.formats import MODEL_SETTINGS, Record
-from loadtest.peers.publishing import publish_version
+from loadtest.peers.publishing import publish_versions
 from loadtest.peers.scripts.task import LATENESS_MS, MODEL, WINDOW_MS
 from loadtest.peers.stream import PARTITIONS
 from loadtest.peers.truth import Truth, reference
@@ -67,7 +67,7 @@ def run_trimtab(bootstrap: str, run: str, folder: Path, records: Iterable[Record
     config = _configure(bootstrap, prefix, folder)
     try:
         create_topics(admin(config.kafka), config.kafka)
-        publish_version(config, reference())
+        publish_versions(config, {MODEL: reference()})
         count = topics.fill(config.kafka, Topics(prefix).predictions, records)
         return _measure(config, folder / "trimtab.yaml", count, truth)
     finally:

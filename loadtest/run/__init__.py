@@ -1,0 +1,1 @@
+"""The whole of Trimtab under a load of one's choice."""

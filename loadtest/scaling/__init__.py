@@ -1,0 +1,1 @@
+"""How Trimtab's cost grows."""

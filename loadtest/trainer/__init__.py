@@ -1,0 +1,1 @@
+"""What the trainer costs beside the models that it trains."""
