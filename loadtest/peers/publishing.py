@@ -1,4 +1,4 @@
-"""Publishes version 1 of models with their references, as the trainer does."""
+"""Publishes a version of models with their references, as the trainer does."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ __all__ = ["publish_versions"]
 _TIMEOUT_S = 30.0
 
 
-def publish_versions(config: Config, references: Mapping[str, Reference]) -> None:
-    """An untrained version 1 of each model, served from now on, compared with its reference."""
+def publish_versions(config: Config, references: Mapping[str, Reference], version: int = 1) -> None:
+    """An untrained version of each model, served from now on, compared with its reference."""
     kafka = config.kafka
     sender = producer(kafka, "loadtest-trainer", transactional_id=f"{kafka.topic_prefix}loadtest-trainer")
     sender.init_transactions(_TIMEOUT_S)
     for model, reference in references.items():
         sender.begin_transaction()
         trainer = Trainer(model, config.models[model])
-        promotion = _first(trainer.state.lineage.model, reference)
+        promotion = _first(trainer.state.lineage.model, reference, version)
         publication = Publication(kafka, sender, kafka.partitions)
         now_ms = time.time_ns() // 1_000_000
         publish_promotion(publication, trainer, promotion, Topics(kafka.topic_prefix), kafka.partitions, now_ms)
         sender.commit_transaction(_TIMEOUT_S)
 
 
-def _first(model: str, reference: Reference) -> Promotion:
+def _first(model: str, reference: Reference, version: int) -> Promotion:
     return Promotion(
-        version=1,
+        version=version,
         model=model,
         candidate="first",
         trigger="first",

@@ -22,7 +22,7 @@ from loadtest.processes import Role
 from loadtest.run.measured import Outcome, outcome
 from loadtest.run.options import Options
 from loadtest.run.sender import TICK_S
-from loadtest.run.traffic import ROWS, model_settings
+from loadtest.run.traffic import ROWS, VERSION, model_settings
 from trimtab.config import Config, load_config
 from trimtab.kafka.clients import admin, consumer
 from trimtab.kafka.topics import Topics, create_topics
@@ -35,8 +35,8 @@ SAMPLE_S = 0.5
 # From the start of the roles to the first event.
 LEAD_S = 3.0
 STALL_S = 60.0
-# Idle partitions hold a window open for 5 s.
-LAST_WINDOWS_S = 8.0
+# Idle partitions hold a window open for 5 s; this much more has to be enough for the last windows.
+LAST_WINDOWS_S = 30.0
 
 
 class Sample(NamedTuple):
@@ -88,7 +88,8 @@ class Session:
             A process ended, or the collectors stand still.
         """
         create_topics(admin(self._config.kafka), self._config.kafka)
-        publish_versions(self._config, {name: self._reference(name) for name in self._options.model_names})
+        references = {name: self._reference(name) for name in self._options.model_names}
+        publish_versions(self._config, references, VERSION)
         with ExitStack() as stack:
             roles = [] if self._options.backlog else self._start(stack)
             start_s = time.time() + LEAD_S
@@ -99,11 +100,21 @@ class Session:
                     sender.wait()
                 roles = self._start(stack)
             sent = self._watch(roles, senders, start_s)
-            time.sleep(LAST_WINDOWS_S + self._options.window_s + self._options.lateness_s)
+            last_ms = 1_000 * (start_s + self._options.seconds - TICK_S)
+            return sent, self._outcome(roles, sent, last_ms)
+
+    def _outcome(self, roles: Sequence[Role], sent: Sent, last_ms: float) -> Outcome:
+        """What came out, once every event is in a window or the last windows have had time enough."""
+        deadline = time.monotonic() + LAST_WINDOWS_S + self._options.window_s + self._options.lateness_s
+        while True:
+            time.sleep(1.0)
             for role in roles:
                 role.check()
-        last_ms = 1_000 * (start_s + self._options.seconds - TICK_S)
-        return sent, outcome(self._config.kafka, self._options.lateness_s, last_ms)
+            found = outcome(self._config.kafka, self._options.lateness_s, last_ms)
+            missing = sent.predictions - found.counted - found.late
+            unjoined = sent.labels - found.examples if self._options.labels else 0
+            if (missing <= 0 and unjoined <= 0) or time.monotonic() > deadline:
+                return found
 
     def _configure(self, bootstrap: str) -> Config:
         models = {name: model_settings(self._options) for name in self._options.model_names}
@@ -115,7 +126,7 @@ class Session:
     def _reference(self, model: str) -> Reference:
         rng = np.random.default_rng(7)
         columns = {name: rng.normal(size=20 * ROWS) for name in self._options.feature_names}
-        return Reference.of(f"{model}@1", columns, {}, {})
+        return Reference.of(f"{model}@{VERSION}", columns, {}, {})
 
     def _start(self, stack: ExitStack) -> list[Role]:
         """All roles; the collectors have their partitions."""

@@ -20,11 +20,12 @@ from trimtab.events.columns import Texts
 from trimtab.events.schemas import MAGIC
 from trimtab.events.typed_avro import AvroPredictions
 
-__all__ = ["SHIFT", "Traffic", "model_settings"]
+__all__ = ["SHIFT", "VERSION", "Traffic", "model_settings"]
 
 ROWS = 1_000
 SHIFT = 1.0
-VERSION = 1
+# The trainer of a load with labels makes versions of its own, from 1 on.
+VERSION = 1_000
 
 
 def model_settings(options: Options) -> dict[str, Any]:

@@ -44,7 +44,7 @@ FACTORIES: dict[str, Any] = {
         ]
     },
     "tree": {"class": "river.tree:HoeffdingTreeClassifier"},
-    "forest": {"class": "river.forest:ARFClassifier", "params": {"n_models": 3, "seed": 1}},
+    "forest": {"class": "river.forest:ARFClassifier", "args": {"n_models": 3, "seed": 1}},
 }
 STALL_S = 60.0
 

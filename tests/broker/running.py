@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 import orjson
 import yaml
+from confluent_kafka import TopicPartition
 
 from trimtab import ModelFollower, Producer
 from trimtab.config import Config, KafkaConfig
 from trimtab.errors import KafkaError, RegistryError
 from trimtab.events import Example, decode
+from trimtab.kafka.clients import consumer
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
@@ -164,6 +166,16 @@ def _row(producer: Producer, followers: dict[str, ModelFollower], stream: list[R
     if i and i != FIRST_VERSION:
         before = stream[i - 1]
         producer.label(id=before.id, time=row.time_ms, label=before.label)
+
+
+def acknowledged(kafka: KafkaConfig, role: str, topic: str) -> int:
+    """Sum of the offsets up to which a role's group has acknowledged a topic."""
+    group = consumer(kafka, "test-acknowledged", group_id=f"{kafka.topic_prefix}{role}")
+    try:
+        places = [TopicPartition(topic, number) for number in range(kafka.partitions)]
+        return sum(max(0, place.offset) for place in group.committed(places, timeout=10))
+    finally:
+        group.close()
 
 
 class Results:

@@ -22,7 +22,7 @@ from trimtab.config import Config, KafkaConfig
 from trimtab.errors import KafkaError
 from trimtab.roles.faust_transport import CommittedTransport
 
-__all__ = ["acknowledge", "fail", "is_current", "make_app", "run_app"]
+__all__ = ["acknowledge", "deliver", "fail", "make_app", "run_app"]
 
 log = logging.getLogger("trimtab.roles")
 
@@ -40,7 +40,8 @@ def make_app(role: str, config: Config, instance: str) -> faust.App:
     Same-numbered partitions of all its topics are on one process. It has no tables, no web server, and declares
     no topics. Call it within the running event loop, subscribe with raw bytes values
     (``app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")``),
-    iterate ``stream.noack().events()``, and acknowledge once what a record fed is durable.
+    iterate ``stream.noack().events()``, call :func:`deliver` for each, and :func:`acknowledge` once what it fed is
+    durable.
 
     Raises
     ------
@@ -82,13 +83,20 @@ def acknowledge(app: faust.App, tp: TP, offsets: list[int]) -> None:
     app.consumer.acknowledge(tp, offsets)
 
 
-def is_current(app: faust.App, message: Any) -> bool:
-    """Whether this process still owns the record's partition; if not, its new owner reads the record again."""
-    return (
+def deliver(app: faust.App, message: Any) -> bool:
+    """Whether this process still owns the record's partition; then the record is in flight until acknowledged.
+
+    If not, the partition's new owner reads the record again. Agents call this first for every record: Faust's
+    streams keep their own account, which :class:`CommittedConsumer` does not commit by.
+    """
+    current = (
         not app.rebalancing
         and message.generation_id == app.consumer_generation_id
         and message.tp in (app._assignment or ())
     )
+    if current:
+        app.consumer.deliver(message.tp, message.offset)
+    return bool(current)
 
 
 def fail(app: faust.App, error: BaseException) -> None:

@@ -13,7 +13,6 @@ Faust 0.15 leaves four things to mend for agents that hold records and read tran
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from time import monotonic
 from typing import Any
 
 import aiokafka
@@ -75,17 +74,14 @@ class CommittedConsumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._in_flight: dict[TP, InFlight] = {}
-        self.last_delivery = monotonic()
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> CommittedThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
-    def track_message(self, message: Any) -> None:
-        """A record goes to an agent."""
-        self._in_flight.setdefault(message.tp, InFlight()).deliver(message.offset)
-        self.last_delivery = monotonic()
-        self._on_message_in(message.tp, message.offset, message)
+    def deliver(self, tp: TP, offset: int) -> None:
+        """A record goes to an agent; its offset, and later ones, are committed only after its acknowledgement."""
+        self._in_flight.setdefault(tp, InFlight()).deliver(offset)
 
     def ack(self, message: Any) -> bool:
         """What a record fed is durable (called by ``event.ack()``)."""

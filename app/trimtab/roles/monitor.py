@@ -27,7 +27,7 @@ from trimtab.config import Config
 from trimtab.events import decode
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics
-from trimtab.roles.faust_app import acknowledge, fail, is_current, make_app, run_app
+from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
@@ -97,7 +97,7 @@ class Monitor:
 
     async def _handle(self, message: Any) -> None:
         async with self._lock(message.partition):
-            if not is_current(self._app, message):
+            if not deliver(self._app, message):
                 return
             partition = self._partitions.get(message.partition)
             if partition is None:

@@ -19,7 +19,7 @@ from trimtab.config import Config
 from trimtab.events import EventError, Reason, dead_letter
 from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
-from trimtab.roles.faust_app import acknowledge, fail, is_current, make_app, run_app
+from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.trained_partition import TrainedModel, TrainedPartition
 from trimtab.training import Decision, Trigger, read_batch
 
@@ -58,7 +58,7 @@ class TrainerRole:
     async def _consume(self, handler: Callable[[Any], Awaitable[None]], stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                if is_current(self._app, event.message):
+                if deliver(self._app, event.message):
                     await handler(event)
             except Exception as error:
                 log.exception(
