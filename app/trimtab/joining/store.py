@@ -19,7 +19,7 @@ from trimtab.errors import TrimtabError
 
 __all__ = ["FORMAT", "Meta", "PendingError", "Store"]
 
-FORMAT = 2
+FORMAT = 3
 _META = b"m"
 _BUFFER_BYTES = 8 << 20
 
@@ -31,15 +31,14 @@ class PendingError(TrimtabError):
 
 
 class Meta(msgspec.Struct):
-    """What the store stands for: the next offset per input topic, and each side's largest event time.
+    """What the store stands for: the next offset per input topic, and each side's largest event time in ms.
 
     ``key`` is the secret of the ids' hashes, and ``models`` the hash of the models' configuration: rows are stored
     by its columns.
     """
 
     offsets: dict[str, int] = {}
-    inputs_clock_ms: int | None = None
-    labels_clock_ms: int | None = None
+    clocks: dict[str, int] = {}
     key: tuple[int, int] = (0, 0)
     models: str = ""
     format: int = FORMAT

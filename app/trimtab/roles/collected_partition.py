@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.events.chunks import ChunkDecoder, Refusal
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
-from trimtab.joining import Join, Meta, Outcomes, Store
+from trimtab.joining import Join, Meta, Outcomes, Store, expiry_clock
 from trimtab.kafka.topics import Topics
 
 __all__ = ["CollectedPartition", "Decoded", "Taken", "catch_up", "models_hash"]
@@ -103,16 +103,10 @@ class CollectedPartition:
             outcomes = self._join.features(joined)  # type: ignore[arg-type]
         return Taken(outcomes, direct)  # type: ignore[arg-type]
 
-    def expire(self, drained: bool) -> Outcomes:
-        """Let go of ids past the horizon.
-
-        Predictions and labels of a backlog are read at different speeds, so the slower side's event time counts;
-        only when both topics are read to the end (``drained``) does the faster one.
-        """
-        clocks = [c for c in (self._meta.inputs_clock_ms, self._meta.labels_clock_ms) if c is not None]
-        if not clocks or (len(clocks) == 1 and not drained):
-            return Outcomes()
-        return self._join.expire(max(clocks) if drained else min(clocks))
+    def expire(self, behind: Collection[str]) -> Outcomes:
+        """Let go of ids past the horizon; ``behind`` are the input topics that were not read to their end."""
+        clock = expiry_clock(self._meta.clocks, [topic.removeprefix(self._prefix) for topic in behind])
+        return Outcomes() if clock is None else self._join.expire(clock)
 
     def commit(self) -> None:
         """Make the store durable at the offsets that Kafka has just committed."""
@@ -141,14 +135,9 @@ class CollectedPartition:
         return table.features is not None and not self._models[table.model].labels
 
     def _hear(self, kind: str, tables: Sequence[PredictionTable | FeatureTable | LabelTable]) -> None:
-        """The clocks of both sides; features have none of their own."""
-        if kind == "features" or not tables:
-            return
-        latest = max(int(table.time_ms.max()) for table in tables)
-        if kind == "predictions":
-            self._meta.inputs_clock_ms = _later(self._meta.inputs_clock_ms, latest)
-        else:
-            self._meta.labels_clock_ms = _later(self._meta.labels_clock_ms, latest)
+        if tables:
+            latest = max(int(table.time_ms.max()) for table in tables)
+            self._meta.clocks[kind] = max(latest, self._meta.clocks.get(kind, latest))
 
 
 def models_hash(config: Config) -> str:
@@ -216,8 +205,4 @@ def _is_end(message: Message, topic: str, partition: int) -> bool:
 
 
 def _copy(meta: Meta) -> Meta:
-    return msgspec.structs.replace(meta, offsets=dict(meta.offsets))
-
-
-def _later(clock: int | None, time_ms: int) -> int:
-    return time_ms if clock is None or time_ms > clock else clock
+    return msgspec.structs.replace(meta, offsets=dict(meta.offsets), clocks=dict(meta.clocks))

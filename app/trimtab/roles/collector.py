@@ -82,7 +82,7 @@ class Collector:
         # Two in turns: right after a commit the broker refuses that producer's next transaction until the markers
         # of the last one are written, and librdkafka waits before it asks again (docs/decisions/0007).
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
-        self._drained: set[tuple[str, int]] = set()
+        self._ends: dict[tuple[str, int], int] = {}
         self._dirty = 0
         self._commit: Future[None] | None = None
         self._ahead: list[tuple[int, Decoded, Sequence[Message]]] = []
@@ -133,11 +133,11 @@ class Collector:
         topic, number, error = str(message.topic()), message.partition(), message.error()
         if error is None or error.code() != RawError._PARTITION_EOF:
             raise KafkaError(f"cannot read {topic}[{number}]: {error.str() if error is not None else 'no error'}")
-        self._drained.add((topic, number))
+        self._ends[topic, number] = message.offset()
 
     def _take(self, topic: str, number: int, chunk: Sequence[Message]) -> int:
         """Decode a chunk, and join it unless a commit is under way; returns its events."""
-        self._drained.discard((topic, number))
+        self._ends.pop((topic, number), None)
         partition = self._partitions.get(number)
         if partition is None:  # revoked while the messages were on their way
             return 0
@@ -188,12 +188,20 @@ class Collector:
 
     def _expire(self) -> None:
         for number, partition in self._partitions.items():
-            drained = all((topic, number) in self._drained for topic in self._topics.inputs[1:])
-            outcomes = partition.expire(drained)
+            outcomes = partition.expire([topic for topic in self._topics.inputs if self._is_behind(topic, number)])
             if outcomes:
                 self._dirty += 1
                 self._collected.add(outcomes)
                 self._refuse_joined(outcomes.refused, {}, "")
+
+    def _is_behind(self, topic: str, number: int) -> bool:
+        """Whether a partition has records that were not read: its end was not seen, or has moved since."""
+        end = self._ends.get((topic, number))
+        if end is None:
+            return True
+        # What the client's own thread learnt from its last fetch; it goes on fetching while we are slow.
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+        return bool(high > end)
 
     def _flush(self) -> None:
         """Begin one transaction's commit: see the module's steps. Its end comes in :meth:`_settle`."""
@@ -322,7 +330,7 @@ class Collector:
             partition = self._partitions.pop(number, None)
             if partition is not None:
                 partition.close()
-        self._drained.clear()
+        self._ends.clear()
 
     def _reader(self) -> Consumer:
         return consumer(self._config.kafka, f"trimtab-collector-{self._instance}-again", enable_partition_eof=True)

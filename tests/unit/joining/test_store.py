@@ -12,7 +12,7 @@ from trimtab.joining import PendingError, Store
 
 def test_what_was_written_survives_with_its_meta(tmp_path: Path) -> None:
     store = Store(tmp_path / "p", "models")
-    meta = msgspec.structs.replace(store.meta, offsets={"t": 7}, inputs_clock_ms=1)
+    meta = msgspec.structs.replace(store.meta, offsets={"t": 7}, clocks={"labels": 1})
     store.write({b"pb1": b"one", b"pb2": b"two", b"lb1": b"other"}, meta)
     store.write({b"pb2": None, b"pb3": b"\x00" * 100_000}, meta)
     store.close()
