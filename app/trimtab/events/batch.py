@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from trimtab.events.batch_wire import WireReader
-from trimtab.events.column_wire import checked_texts, column_from_wire, column_to_wire, numbers, texts_to_wire
+from trimtab.events.batch_wire import ID_ENDS, IDS, LEARNT, TIMES, VERSIONS, Head, Layout, Wire, WireReader
+from trimtab.events.column_wire import checked_texts, column_from_wire, column_to_wire, texts_to_wire
 from trimtab.events.columns import Categories, CodeArray, Column, FloatArray, IntArray, Texts
 from trimtab.events.errors import EventError, Reason
 from trimtab.events.schemas import HEADER_BYTES, MAGIC, encode, fingerprint_of
@@ -18,7 +19,7 @@ __all__ = ["MAX_EVENTS", "EventBatch", "decode_batch", "encode_batch", "is_batch
 
 MAX_EVENTS = 65_536
 _READER = WireReader()
-_LONG, _INT = np.dtype("<i8"), np.dtype("<i4")
+_LONG, _INT, _END, _SHORT = np.dtype("<i8"), np.dtype("<i4"), np.dtype("<u4"), np.dtype("<f4")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,8 @@ class EventBatch:
         The served version, 0 for none, and the examples offset that it had learnt, -1 for none.
     columns
         Features by name.
+    matrix
+        The numeric ones of ``columns`` in their order, one row each, where they were read into one array.
     """
 
     kind: str
@@ -45,6 +48,7 @@ class EventBatch:
     prediction: Column | None = None
     score: FloatArray | None = None
     label: Column | None = None
+    matrix: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return self.time_ms.size
@@ -114,94 +118,138 @@ def join_batches(records: Sequence[bytes]) -> tuple[EventBatch, IntArray]:
     """
     try:
         wires = [_READER.read(record) for record in records]
-        if len(wires) > 1 and any(_shape(wire) != _shape(wires[0]) for wire in wires):
+        first = wires[0].layout
+        if any(wire.layout is not first and wire.layout.shape != first.shape for wire in wires):
             raise ValueError("records differ in kind, model or columns")
-        return _joined(wires), np.array([wire["count"] for wire in wires], np.int64)
+        counts = np.array([wire.events for wire in wires], np.int64)
+        return _joined(wires, counts), counts
     except ValueError as error:
         raise EventError(Reason.MALFORMED, f"event_batch: {error}") from error
 
 
-def _shape(wire: Mapping[str, Any]) -> tuple[Any, ...]:
-    columns = [wire["prediction"], wire["score"], wire["label"], *wire["columns"]]
-    buffers = bool(wire["versions"]), bool(wire["learnt_offsets"])
-    kinds = [None if column is None else (column["name"], column["type"]) for column in columns]
-    return wire["kind"], wire["model"], buffers, kinds
-
-
-def _joined(wires: Sequence[Mapping[str, Any]]) -> EventBatch:
-    first, counts = wires[0], [wire["count"] for wire in wires]
-    if not 1 <= min(counts) <= max(counts) <= MAX_EVENTS:
-        raise ValueError(f"count: {counts} events where 1 to {MAX_EVENTS:,} are expected")
-    _check(first)
-
-    def array(name: str, dtype: np.dtype[Any], default: int) -> Any:
-        if not first[name] and name != "times":
-            return np.full(sum(counts), default, dtype)
-        return _numbers([wire[name] for wire in wires], dtype, counts, name)
+def _joined(wires: Sequence[Wire], counts: IntArray) -> EventBatch:
+    if not 1 <= counts.min() <= counts.max() <= MAX_EVENTS:
+        raise ValueError(f"count: {counts.tolist()} events where 1 to {MAX_EVENTS:,} are expected")
+    layout = wires[0].layout
+    _check(layout)
+    parts = _Parts(wires, counts)
 
     def column(name: str) -> Column | None:
-        return None if first[name] is None else _column([wire[name] for wire in wires], counts)
+        head = getattr(layout, name)
+        return None if head is None else parts.column(name, head)
 
-    columns = {
-        parts[0]["name"]: _column(parts, counts) for parts in zip(*(wire["columns"] for wire in wires), strict=True)
-    }
-    if len(columns) < len(first["columns"]):
+    matrix, columns = parts.columns(layout.columns)
+    if len(columns) < len(layout.columns):
         raise ValueError("columns: a feature is there twice")
-    return EventBatch(
-        first["kind"],
-        first["model"],
-        _texts(wires, counts),
-        array("times", _LONG, 0),
-        array("versions", _INT, 0),
-        array("learnt_offsets", _LONG, -1),
-        columns,
-        column("prediction"),
-        column("score"),  # type: ignore[arg-type]  # checked to be numbers
-        column("label"),
-    )
+    ends = parts.numbers(ID_ENDS, _END, "id_ends")
+    times = parts.numbers(TIMES, _LONG, "times")
+    versions = parts.numbers(VERSIONS, _INT, "versions", default=0)
+    learnt = parts.numbers(LEARNT, _LONG, "learnt_offsets", default=-1)
+    prediction, score, label = column("prediction"), column("score"), column("label")
+    parts.fill()
+    ids = parts.ids(ends)
+    made = ids, times, versions, learnt, columns, prediction, score, label, matrix
+    return EventBatch(layout.kind, layout.model, *made)  # type: ignore[arg-type]  # the score is checked to be numbers
 
 
-def _check(wire: Mapping[str, Any]) -> None:
-    score, kind = wire["score"], wire["kind"]
-    if score is not None and score["type"] == "category":
+def _check(layout: Layout) -> None:
+    if layout.score is not None and layout.score.type == "category":
         raise ValueError("score: categories where numbers are expected")
-    if kind == "prediction" and wire["model"] is None:
+    if layout.kind == "prediction" and layout.model is None:
         raise EventError(Reason.MISSING_FIELD, "event_batch: a batch of predictions names its model")
-    if kind == "label" and wire["label"] is None:
+    if layout.kind == "label" and layout.label is None:
         raise EventError(Reason.MISSING_FIELD, "event_batch: a batch of labels has a column label")
 
 
-def _texts(wires: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> Texts:
-    ids = _joined_texts(wires, counts)
-    if not (ids.sizes > 0).all():
-        raise EventError(Reason.MISSING_FIELD, "event_batch: an id is empty")
-    return ids
+class _Parts:
+    """The buffers of records of one shape, joined; arrays are empty until :meth:`fill`."""
+
+    def __init__(self, wires: Sequence[Wire], counts: IntArray) -> None:
+        self._wires = wires
+        self._counts = counts
+        self._total = int(counts.sum())
+        spans = np.array([wire.spans for wire in wires])
+        self._sizes = spans[:, 1::2] - spans[:, ::2]
+        self._wanted: list[tuple[int, memoryview, int]] = []
+
+    def numbers(self, buffer: int, dtype: np.dtype[Any], name: str, default: int | None = None) -> Any:
+        """An array; with a ``default``, records may leave the buffer out."""
+        found = np.empty(self._total, dtype)
+        if default is not None and not self._sizes[:, buffer].all():
+            if self._sizes[:, buffer].any():
+                raise ValueError(f"records differ in {name}")
+            found.fill(default)
+        else:
+            self._want(found, buffer, name)
+        return found
+
+    def columns(self, heads: Sequence[Head]) -> tuple[npt.NDArray[np.float64], dict[str, Column]]:
+        """The numeric columns as one array, and all columns by name."""
+        numeric = [number for number, head in enumerate(heads) if head.type != "category"]
+        matrix = np.empty((len(numeric), self._total))
+        rows = dict(zip(numeric, matrix, strict=True))
+        columns: dict[str, Column] = {}
+        for number, head in enumerate(heads):
+            if number in rows:
+                self._number(rows[number], head)
+            columns[head.name] = rows[number] if number in rows else self._categories(head.name, number)
+        return matrix, columns
+
+    def column(self, name: str, head: Head) -> Column:
+        """The column that the layouts have as ``name``."""
+        if head.type == "category":
+            return self._categories(head.name, name)
+        found = np.empty(self._total)
+        self._number(found, head)
+        return found
+
+    def fill(self) -> None:
+        """Copy every buffer to where it belongs, record by record: one is read while it is in the cache."""
+        at = 0
+        for wire, count in zip(self._wires, self._counts.tolist(), strict=True):
+            view, spans = memoryview(wire.data), wire.spans
+            for buffer, target, width in self._wanted:
+                target[at * width : (at + count) * width] = view[spans[2 * buffer] : spans[2 * buffer + 1]]
+            at += count
+
+    def ids(self, ends: npt.NDArray[np.uint32]) -> Texts:
+        """The ids of all records, checked together."""
+        data = b"".join([wire.buffer(IDS) for wire in self._wires])
+        sizes = self._sizes[:, IDS]
+        if (ends[np.cumsum(self._counts) - 1] != sizes).any():
+            raise ValueError("ids: the ends do not ascend to the bytes there are")
+        ids = checked_texts(data, ends + np.repeat(np.cumsum(sizes) - sizes, self._counts), "ids")
+        if not (ids.sizes > 0).all():
+            raise EventError(Reason.MISSING_FIELD, "event_batch: an id is empty")
+        return ids
+
+    def _number(self, out: FloatArray, head: Head) -> None:
+        if head.type == "float64":
+            self._want(out, head.buffer, head.name)
+        else:
+            self._check(head.buffer, _SHORT.itemsize, head.name)
+            out[:] = np.concatenate([np.frombuffer(wire.buffer(head.buffer), _SHORT) for wire in self._wires])
+
+    def _categories(self, name: str, of: str | int) -> Categories:
+        """The categories of a column: records may each have their own."""
+        layouts = [wire.layout for wire in self._wires]
+        heads: list[Head] = [getattr(at, of) if isinstance(of, str) else at.columns[of] for at in layouts]
+        if any(head.values != heads[0].values for head in heads):
+            each = zip(self._wires, heads, self._counts.tolist(), strict=True)
+            return Categories.concat([_column(wire.buffer(head.buffer), head, count) for wire, head, count in each])
+        self._check(heads[0].buffer, _INT.itemsize, name)
+        data = b"".join([wire.buffer(head.buffer) for wire, head in zip(self._wires, heads, strict=True)])
+        return _column(data, heads[0], self._total)
+
+    def _want(self, out: npt.NDArray[Any], buffer: int, name: str) -> None:
+        self._check(buffer, out.itemsize, name)
+        self._wanted.append((buffer, memoryview(out.data).cast("B"), out.itemsize))
+
+    def _check(self, buffer: int, width: int, name: str) -> None:
+        if (self._sizes[:, buffer] != self._counts * width).any():
+            raise ValueError(f"{name}: its bytes are not those of as many values as there are events")
 
 
-def _joined_texts(wires: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> Texts:
-    """The ids of all records, checked together."""
-    data = b"".join(wire["ids"] for wire in wires)
-    ends = _numbers([wire["id_ends"] for wire in wires], np.dtype("<u4"), counts, "id_ends").astype(np.int64)
-    sizes = np.array([len(wire["ids"]) for wire in wires])
-    last = np.cumsum(counts) - 1
-    if (ends[last] != sizes).any():
-        raise ValueError("ids: the ends do not ascend to the bytes there are")
-    ends += np.repeat(np.cumsum(sizes) - sizes, counts)
-    return checked_texts(data, ends, "ids")
-
-
-def _column(parts: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> Column:
-    first = parts[0]
-    if first["type"] == "category" and any(part["values"] != first["values"] for part in parts):
-        return Categories.concat([column_from_wire(p, n) for p, n in zip(parts, counts, strict=True)])  # type: ignore[misc]
-    sizes = [len(part["data"]) for part in parts]
-    width = 8 if first["type"] == "float64" else 4
-    if sizes != [width * count for count in counts]:
-        raise ValueError(f"{first['name']}: its bytes are not those of as many values as there are events")
-    return column_from_wire({**first, "data": b"".join(part["data"] for part in parts)}, sum(counts))
-
-
-def _numbers(parts: Sequence[bytes], dtype: np.dtype[Any], counts: Sequence[int], name: str) -> Any:
-    if [len(part) for part in parts] != [dtype.itemsize * count for count in counts]:
-        raise ValueError(f"{name}: its bytes are not those of as many values as there are events")
-    return numbers(b"".join(parts), dtype, sum(counts), name)
+def _column(data: bytes, head: Head, count: int) -> Categories:
+    wire = {"name": head.name, "type": head.type, "values": head.values, "data": data}
+    return column_from_wire(wire, count)  # type: ignore[return-value]  # its type is category

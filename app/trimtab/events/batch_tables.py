@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from trimtab.config import ModelConfig
@@ -83,16 +84,7 @@ class BatchReader:
 
     def _predictions(self, batch: EventBatch, model: ModelConfig, sources: Sources, checks: _Checks) -> PredictionTable:
         count = len(batch)
-        features = None
-        if batch.columns:
-            missing = np.full(count, np.nan)
-            numeric = [_numbers(batch.columns.get(name, missing), f"features.{name}", checks) for name in model.numeric]
-            categorical = (
-                _texts(batch.columns.get(name, missing), canonical_category, f"features.{name}", checks)
-                for name in model.categorical
-            )
-            numbers = np.stack(numeric) if numeric else np.empty((0, count))
-            features = Features(numbers, tuple(categorical))
+        features = _typed_features(batch, model, checks) if batch.columns else None
         prediction = self._prediction(batch, model, checks)
         none = prediction.codes < 0 if isinstance(prediction, Categories) else np.isnan(prediction)
         checks.refuse(none & (batch.version > 0), Reason.MISSING_FIELD, "prediction is missing though version is given")
@@ -151,6 +143,25 @@ class _Checks:
                 self.bad.setdefault(row, EventError(reason, f"event {self._number[row]} of the batch: {detail}"))
 
 
+def _typed_features(batch: EventBatch, model: ModelConfig, checks: _Checks) -> Features:
+    missing = np.full(len(batch), np.nan)
+    categorical = (
+        _texts(batch.columns.get(name, missing), canonical_category, f"features.{name}", checks)
+        for name in model.categorical
+    )
+    return Features(_typed_numbers(batch, model.numeric, checks), tuple(categorical))
+
+
+def _typed_numbers(batch: EventBatch, names: Sequence[str], checks: _Checks) -> npt.NDArray[np.float64]:
+    """The numeric features, one row each: as they were read if they came in this order."""
+    came = [name for name, column in batch.columns.items() if not isinstance(column, Categories)]
+    if batch.matrix is not None and came == list(names) and not np.isinf(batch.matrix).any():
+        return batch.matrix
+    missing = np.full(len(batch), np.nan)
+    rows = [_numbers(batch.columns.get(name, missing), f"features.{name}", checks) for name in names]
+    return np.stack(rows) if rows else np.empty((0, len(batch)))
+
+
 def _numbers(column: Column, name: str, checks: _Checks) -> FloatArray:
     if isinstance(column, Categories):
         checks.refuse(column.codes >= 0, Reason.WRONG_TYPE, f"{name}: a string where a number is expected")
@@ -165,11 +176,7 @@ def _texts(column: Column, canonical: Callable[[Any], str], name: str, checks: _
     if isinstance(column, Categories):
         raw, codes = [*column.names], column.codes.astype(np.int64)
     else:
-        distinct, inverse = np.unique(column, return_inverse=True)
-        raw, codes = distinct.tolist(), inverse.astype(np.int64)
-        if distinct.size and np.isnan(distinct[-1]):
-            codes = np.where(codes == distinct.size - 1, -1, codes)
-            raw.pop()
+        raw, codes = _distinct(column)
     names: dict[str, int] = {}
     to = np.full(len(raw) + 1, -1, np.int32)
     for code, value in enumerate(raw):
@@ -178,6 +185,27 @@ def _texts(column: Column, canonical: Callable[[Any], str], name: str, checks: _
         except EventError as error:
             checks.refuse(codes == code, error.reason, f"{name}: {error.detail}")
     return Categories(to[codes], list(names))
+
+
+def _distinct(column: FloatArray) -> tuple[list[float], IntArray]:
+    """Distinct numbers ascending, and the place of each value among them; -1 for NaN.
+
+    Examples
+    --------
+    >>> values, places = _distinct(np.array([1.0, 0.0, 1.0])), _distinct(np.array([2.0, np.nan]))
+    >>> [(found, at.tolist()) for found, at in (values, places)]
+    [([0.0, 1.0], [1, 0, 1]), ([2.0], [0, -1])]
+    """
+    low, high = column.min(), column.max()  # NaN when there is one
+    upper = column == high
+    if low != high and bool((upper | (column == low)).all()):  # most columns of classes have two
+        return [float(low), float(high)], upper.astype(np.int64)
+    distinct, inverse = np.unique(column, return_inverse=True)
+    found, codes = distinct.tolist(), inverse.astype(np.int64)
+    if np.isnan(distinct[-1]):
+        codes = np.where(codes == distinct.size - 1, -1, codes)
+        found.pop()
+    return found, codes
 
 
 def _features(batch: EventBatch, sources: Sources, checks: _Checks) -> FeatureTable:

@@ -140,7 +140,7 @@ def tally(indices: CellArray) -> tuple[CellArray, CountArray]:
         return cells, counts.astype(np.int64)
     lowest = indices.min()
     dense = np.bincount(indices - lowest)
-    occupied = np.flatnonzero(dense)
+    occupied = np.flatnonzero(dense.astype(np.bool_))  # several times as fast on truth values as on numbers
     return (occupied + lowest).astype(np.int32), dense[occupied].astype(np.int64)
 
 

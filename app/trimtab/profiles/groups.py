@@ -14,8 +14,9 @@ from trimtab.events.columns import Categories, Column, FloatArray, IntArray, tak
 from trimtab.events.examples import Examples
 from trimtab.events.tables import PredictionTable
 from trimtab.profiles.categorical import CategoricalProfile
-from trimtab.profiles.frame import IDENTITY
-from trimtab.profiles.matrix import numeric_profiles
+from trimtab.profiles.frame import IDENTITY, Frame
+from trimtab.profiles.matrix import AT_ONCE, numeric_profiles
+from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
 from trimtab.profiles.reference import PREDICTION, SCORE, Reference
 from trimtab.profiles.window import WindowProfile
@@ -59,7 +60,7 @@ class InputRows:
         """Profile of all parts together."""
         names = [*model.numeric, SCORE, *([PREDICTION] if model.task == "regression" else [])]
         frames = [reference.frame(name) if reference is not None else IDENTITY for name in names]
-        numeric = dict(zip(names, numeric_profiles(cls._matrix(parts, len(names)), frames), strict=True))
+        numeric = dict(zip(names, cls._numeric(parts, frames), strict=True))
         columns: dict[str, Any] = {}
         if model.task != "regression":
             columns[PREDICTION] = [part.prediction for part in parts]
@@ -71,19 +72,19 @@ class InputRows:
         }
         return WindowProfile(sum(map(len, parts)), numeric, categorical)
 
-    @staticmethod
-    def _matrix(parts: Sequence[InputRows], width: int) -> Any:
-        """All numbers of all parts: features, score, and the prediction if it is a number."""
-        matrix: Any = np.empty((width, sum(map(len, parts))))
-        start = 0
-        for part in parts:
-            end, features = start + len(part), part.numbers.shape[0]
-            matrix[:features, start:end] = part.numbers
-            matrix[features, start:end] = part.score
-            if width > features + 1:
-                matrix[features + 1, start:end] = part.prediction
-            start = end
-        return matrix
+    @classmethod
+    def _numeric(cls, parts: Sequence[Self], frames: Sequence[Frame]) -> list[NumericProfile]:
+        """Profiles of all numbers of all parts: features, score, and the prediction if it is a number."""
+        rows = [part._rows(len(frames)) for part in parts]
+        if sum(map(len, parts)) <= AT_ONCE:
+            return numeric_profiles(np.array([np.concatenate(of) for of in zip(*rows, strict=True)]), frames)
+        # One feature after the other: its values are still in the cache when they are profiled.
+        columns = zip(zip(*rows, strict=True), frames, strict=True)
+        return [NumericProfile.of(of[0] if len(of) == 1 else np.concatenate(of), frame) for of, frame in columns]
+
+    def _rows(self, width: int) -> list[FloatArray]:
+        rows: list[Any] = [*self.numbers, self.score, self.prediction]
+        return rows[:width]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

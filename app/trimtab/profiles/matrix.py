@@ -11,10 +11,10 @@ from trimtab.profiles.cells import LAST_CELL, CellArray, CountArray, cells_of, t
 from trimtab.profiles.frame import LARGEST, Frame
 from trimtab.profiles.numeric import NumericProfile
 
-__all__ = ["numeric_profiles"]
+__all__ = ["AT_ONCE", "numeric_profiles"]
 
 _SPAN = 2 * (LAST_CELL + 1)  # cells of one feature
-_FEW = 512  # events; beyond, one feature after the other is faster, since its values stay in the cache
+AT_ONCE = 512  # events; beyond, one feature after the other is faster, since its values stay in the cache
 
 
 def numeric_profiles(values: npt.NDArray[np.float64], frames: Sequence[Frame]) -> list[NumericProfile]:
@@ -40,7 +40,7 @@ def numeric_profiles(values: npt.NDArray[np.float64], frames: Sequence[Frame]) -
     width, count = values.shape
     if not width:
         return []
-    if not count or count > _FEW:
+    if not count or count > AT_ONCE:
         return [NumericProfile.of(row, frame) for row, frame in zip(values, frames, strict=True)]
     with np.errstate(invalid="ignore"):
         low, high = values.min(axis=1), values.max(axis=1)

@@ -89,21 +89,25 @@ class NumericProfile:
         values = np.asarray(values, dtype=np.float64)
         total = values.size
         missing = 0
-        with np.errstate(invalid="ignore"):
-            # One pass tells the common case, nothing to filter; a NaN makes both comparisons false.
-            if total and not (values.min() >= -LARGEST and values.max() <= LARGEST):
-                missing = int(np.isnan(values).sum())
-                values = values[np.abs(values) <= LARGEST]
+        if total:
+            with np.errstate(invalid="ignore"):
+                low, high = float(values.min()), float(values.max())
+                # One pass tells the common case, nothing to filter; a NaN makes both comparisons false.
+                if not (low >= -LARGEST and high <= LARGEST):
+                    missing = int(np.isnan(values).sum())
+                    values = values[np.abs(values) <= LARGEST]
+                    if values.size:
+                        low, high = float(values.min()), float(values.max())
         count = values.size
         if count == 0:
             return cls(missing=missing, non_finite=total - missing, frame=frame)
         # Adding zero turns -0.0 into 0.0: equal numbers, whose bits would show in which order profiles merged.
-        low, high = float(values.min()) + 0.0, float(values.max()) + 0.0
+        low, high = low + 0.0, high + 0.0
         mean, m2 = low, 0.0
         if low != high:  # a constant has exactly no spread; float summation would give it some
-            mean = float(values.mean()) + 0.0
+            mean = float(np.add.reduce(values)) / count + 0.0
             deviations = values - mean
-            m2 = float(np.square(deviations, out=deviations).sum())
+            m2 = float(np.add.reduce(np.square(deviations, out=deviations)))
         cells, counts = tally(cell_index(values, frame))
         return cls(count, missing, total - missing - count, mean, m2, low, high, frame, cells, counts)
 

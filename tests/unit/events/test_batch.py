@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from trimtab.config import ModelConfig
 from trimtab.events import EventError, decode, encode
 from trimtab.events.batch import EventBatch, decode_batch, encode_batch, is_batch, join_batches
-from trimtab.events.batch_wire import WireReader
+from trimtab.events.batch_wire import Head, Wire, WireReader
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.columns import Categories, Column, Texts
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
@@ -85,26 +86,72 @@ def test_what_was_sent_comes_back(names: list[str], bare: bool, kind: str, data:
     assert plain(twice.score) == (None if bare else plain(sent.score) * 2)
 
 
+BUFFERS = ("ids", "id_ends", "times", "versions", "learnt_offsets")
+
+
+def as_fastavro(wire: Wire) -> dict[str, Any]:
+    """A record as fastavro gives it."""
+    layout = wire.layout
+
+    def column(head: Head | None) -> Any:
+        given = None if head is None else {"name": head.name, "type": head.type, "values": head.values}
+        return given and given | {"data": wire.buffer(head.buffer)}  # type: ignore[union-attr]
+
+    made = {name: column(getattr(layout, name)) for name in ("prediction", "score", "label")}
+    buffers = {name: wire.buffer(number) for number, name in enumerate(BUFFERS)}
+    head = {"kind": layout.kind, "model": layout.model, "count": wire.events}
+    return {**head, **buffers, "columns": [column(head) for head in layout.columns], **made}
+
+
 @pytest.mark.parametrize("kind", ["prediction", "feature", "label"])
 def test_the_reader_reads_what_fastavro_reads(kind: str) -> None:
     reader = WireReader()
-    for shift in (0, 1, 2):  # the second and third time by the layout that it remembers
-        record = encode_batch(batch(3, kind, time_ms=np.arange(3) + shift))
-        found = reader.read(record)
-        assert {k: bytes(v) if isinstance(v, memoryview) else v for k, v in found.items() if k not in COLUMNS} == {
-            k: v for k, v in decode("event_batch", record).items() if k not in COLUMNS
-        }
-        for name in COLUMNS:
-            assert bytes_of(found[name]) == decode("event_batch", record)[name]
+    layouts = set()
+    # The first by parsing it, the others by the layout that is remembered, whatever their lengths.
+    for count in (3, 2, 3, 1, 200, 3_000):
+        sent = batch(count, kind, ids=Texts.of(["x" * (k % 9) + "y" for k in range(count)]), **columns_of(count, kind))
+        record = encode_batch(sent)
+        wire = reader.read(record)
+        layouts.add(wire.layout)
+        assert as_fastavro(wire) == decode("event_batch", record)
+    assert len(layouts) == 1
 
 
-COLUMNS = ("columns", "prediction", "score", "label")
+def columns_of(count: int, kind: str) -> dict[str, Any]:
+    classes, numbers = Categories(np.zeros(count, np.int32), ["red"]), np.arange(count) / 2
+    if kind == "label":
+        return {"label": numbers}
+    made = {"prediction": classes, "score": None} if kind == "prediction" else {}
+    return {"columns": {"x": numbers, "c": classes}} | made
 
 
-def bytes_of(column: Any) -> Any:
-    if isinstance(column, list):
-        return [bytes_of(one) for one in column]
-    return None if column is None else column | {"data": bytes(column["data"])}
+def test_records_of_many_lengths_are_joined() -> None:
+    sent = [batch(count, **columns_of(count, "prediction")) for count in (1, 7, 300, 2)]
+    joined, counts = join_batches([encode_batch(one) for one in sent])
+    assert counts.tolist() == [1, 7, 300, 2]
+    assert contents(joined)[2:5] == (
+        [name for one in sent for name in one.ids.to_list()],
+        [[at for one in sent for at in array(one).tolist()] for array in (TIME, VERSION, LEARNT)],
+        {name: [value for one in sent for value in plain(one.columns[name])] for name in ("x", "c")},
+    )
+    assert joined.matrix is not None
+    assert joined.matrix.tolist() == [joined.columns["x"].tolist()]  # type: ignore[union-attr]
+
+
+TIME, VERSION, LEARNT = attrgetter("time_ms"), attrgetter("version"), attrgetter("learnt")
+
+
+def test_features_in_another_order_are_put_in_the_models() -> None:
+    features: dict[str, Any] = {name: {"type": "numeric"} for name in ("a", "b", "c")}
+    settings_ = {"task": "binary", "features": features, "factory": {"function": "a:b"}}
+    decoder = ChunkDecoder({"m": ModelConfig.model_validate(settings_)}, 1_000)
+    for names in (("a", "b", "c"), ("c", "a", "b"), ("b",)):
+        sent = batch(2, columns={name: np.full(2, float(ord(name))) for name in names})
+        (table,), _ = decoder.decode("predictions", [encode_batch(sent)], sources(1))
+        assert isinstance(table, PredictionTable)
+        assert table.features is not None
+        wanted = [float(ord(name)) if name in names else None for name in ("a", "b", "c")]
+        assert [plain(row) for row in table.features.numbers] == [[value] * 2 for value in wanted]
 
 
 def test_a_layout_is_not_taken_for_another_of_the_same_length() -> None:
@@ -112,12 +159,13 @@ def test_a_layout_is_not_taken_for_another_of_the_same_length() -> None:
     columns = {"x": np.zeros(3), "c": np.ones(3)}
     for names in (("x", "c"), ("c", "x"), ("x", "d")):
         sent = batch(columns=dict(zip(names, columns.values(), strict=True)))
-        assert [column["name"] for column in reader.read(encode_batch(sent))["columns"]] == list(names)
+        assert [column.name for column in reader.read(encode_batch(sent)).layout.columns] == list(names)
 
 
 @pytest.mark.parametrize("kind", ["prediction", "feature", "label"])
 def test_every_cut_and_every_changed_byte_is_refused_or_read_as_fastavro_does(kind: str) -> None:
     record = encode_batch(batch(2, kind))
+    assert len(decode_batch(record)) == 2  # so that its layout is remembered
     for end in range(len(record)):
         with pytest.raises(EventError):
             decode_batch(record[:end])
