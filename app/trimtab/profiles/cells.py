@@ -43,7 +43,7 @@ LAST_CELL = 255 << _MANTISSA_BITS  # exponent of infinity: everything beyond flo
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CHUNK = 32_768  # values; the temporaries then stay in the second-level cache
 _FEW = 64
-_DENSE_FROM = 10_000  # values; below, sorting beats counting into thousands of mostly empty cells
+_DENSE_FROM = 512  # values; below, sorting beats counting into thousands of mostly empty cells
 
 
 def cell_index(values: FloatArray, frame: Frame) -> CellArray:

@@ -21,6 +21,8 @@ from trimtab.profiles.frame import IDENTITY, LARGEST, Frame
 
 __all__ = ["NumericProfile"]
 
+_WIDTHS = (1, 2, 4, 8)  # bytes that a count may take on the wire
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericProfile:
@@ -91,7 +93,7 @@ class NumericProfile:
         missing = 0
         if total:
             with np.errstate(invalid="ignore"):
-                low, high = float(values.min()), float(values.max())
+                low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
                 # One pass tells the common case, nothing to filter; a NaN makes both comparisons false.
                 if not (low >= -LARGEST and high <= LARGEST):
                     missing = int(np.isnan(values).sum())
@@ -245,18 +247,29 @@ class NumericProfile:
         )
 
     def to_packed(self) -> list[Any]:
-        """As :meth:`to_wire`, but flat, and cells and counts as little-endian bytes."""
+        """As :meth:`to_wire`, but flat, and cells and counts as little-endian bytes.
+
+        A cell takes two bytes, a count as few of 1, 2, 4 or 8 as the largest needs: a third of what they take here.
+        """
         scalars = [self.count, self.missing, self.non_finite, self.mean, self.m2, self.minimum, self.maximum]
-        buffers = self.cells.astype("<i4", copy=False).tobytes(), self.counts.astype("<i8", copy=False).tobytes()
-        return [*scalars, self.frame.center, self.frame.scale, *buffers]
+        counts = self.counts.astype(_count_type(int(self.counts.max(initial=0))))
+        return [*scalars, self.frame.center, self.frame.scale, self.cells.astype("<i2").tobytes(), counts.tobytes()]
 
     @classmethod
     def from_packed(cls, packed: list[Any]) -> Self:
         """Read what :meth:`to_packed` gave; raises ``ValueError`` when it is damaged."""
         count, missing, non_finite, mean, m2, low, high, center, scale, raw_cells, raw_counts = packed
-        cells, counts = np.frombuffer(raw_cells, "<i4"), np.frombuffer(raw_counts, "<i8")
+        cells = np.frombuffer(raw_cells, "<i2").astype(np.int32)
+        width = len(raw_counts) // max(1, cells.size)
+        if width not in _WIDTHS and cells.size:
+            raise ValueError(f"numeric profile: counts of {width} bytes")
+        counts = np.frombuffer(raw_counts, f"<u{width or 1}").astype(np.int64)
         _check_cells(count, cells, counts)
         return cls(count, missing, non_finite, mean, m2, low, high, Frame(center, scale), cells, counts)
+
+
+def _count_type(largest: int) -> str:
+    return next(f"<u{width}" for width in _WIDTHS if largest < 1 << 8 * width)
 
 
 def _check_cells(count: int, cells: CellArray, counts: CountArray) -> None:

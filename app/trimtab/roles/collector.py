@@ -48,7 +48,7 @@ EXPIRE_EVERY_S = 1.0
 COLLECT_GARBAGE_EVERY_S = 60.0
 TRANSACTION_TIMEOUT_S = 30.0
 # Events that may be decoded ahead of a commit; then it is waited for.
-MAX_AHEAD = 200_000
+MAX_AHEAD = 500_000
 
 
 class Collector:

@@ -66,7 +66,7 @@ def settle(role: str) -> None:
     imported by now lives as long as the process, so no garbage collection needs to look at it again.
     """
     if role in _PATIENT:
-        os.nice(5)
+        os.nice(10)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)

@@ -1,5 +1,6 @@
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.profiles.strategies import FRAME, anything, arrays, briefly, moderate, numeric
-from trimtab.profiles import CELL_RELATIVE_WIDTH, Frame, NumericProfile
-from trimtab.profiles.cells import FloatArray
+from trimtab.profiles import CELL_RELATIVE_WIDTH, IDENTITY, Frame, NumericProfile
+from trimtab.profiles.cells import LAST_CELL, FloatArray
 
 
 def same_but_for_last_bits(left: NumericProfile, right: NumericProfile) -> bool:
@@ -160,3 +161,23 @@ def test_cells_cannot_be_written_to() -> None:
 def test_size_is_bounded() -> None:
     spread = np.concatenate([s * np.logspace(-300, 139, 200_000) for s in (-1, 1)])
     assert NumericProfile.of(spread, Frame(0.0, 1.0)).cells.size <= 2 * 8161
+
+
+@pytest.mark.parametrize("largest", [1, 255, 256, 65_535, 65_536, 2**32, 2**40])
+def test_counts_of_any_size_survive_packing(largest: int) -> None:
+    cells, counts = np.array([-1 - LAST_CELL, -3, LAST_CELL], np.int32), np.array([1, largest, 7], np.int64)
+    profile = NumericProfile(int(counts.sum()), 2, 1, 0.5, 2.0, -9.0, 9.0, IDENTITY, cells, counts)
+    assert NumericProfile.from_packed(profile.to_packed()) == profile
+
+
+def test_nothing_survives_packing() -> None:
+    assert NumericProfile.from_packed(NumericProfile.empty(IDENTITY).to_packed()) == NumericProfile.empty(IDENTITY)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda raw: raw[:-1], lambda raw: raw + b"\x01", lambda raw: raw * 2, lambda _: b""]
+)
+def test_damaged_counts_are_refused(change: Callable[[bytes], bytes]) -> None:
+    packed = NumericProfile.of(np.arange(5.0), IDENTITY).to_packed()
+    with pytest.raises(ValueError, match=r"profile|buffer"):
+        NumericProfile.from_packed([*packed[:-1], change(packed[-1])])
