@@ -1,7 +1,9 @@
 """``python -m loadtest trainer``: the trainer over ``examples`` beside the bare River loop of the same model.
 
 The loop predicts and learns rows that lie in memory. The trainer, a process of its own, reads the same rows from
-Kafka, scores its champion, learns, writes checkpoints and commits; it is timed from its first commit to its last.
+Kafka, learns, writes checkpoints and commits; it is timed from its first commit to its last. In mode ``online`` it
+predicts each row first, as the loop does, and publishes its state ten times a second; in mode ``frozen`` it does so
+only while a race or a probation asks for it, which is not the case here.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import statistics
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +49,7 @@ FACTORIES: dict[str, Any] = {
     "tree": {"class": "river.tree:HoeffdingTreeClassifier"},
     "forest": {"class": "river.forest:ARFClassifier", "args": {"n_models": 3, "seed": 1}},
 }
+MODES = ("frozen", "online")
 STALL_S = 60.0
 
 
@@ -53,6 +57,7 @@ class Figures(NamedTuple):
     """Examples a second, and the trainer's CPU time for one."""
 
     model: str
+    mode: str
     bare_per_s: float
     trainer_per_s: float
     cpu_us: float
@@ -61,6 +66,12 @@ class Figures(NamedTuple):
     def ratio(self) -> float:
         """The trainer's speed as a share of the loop's."""
         return self.trainer_per_s / self.bare_per_s
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        speeds = f"bare River {self.bare_per_s:,.0f}/s; the trainer {self.trainer_per_s:,.0f}/s ({self.ratio:.2f})"
+        return f"{self.model:9} {self.mode:7} {speeds}, {self.cpu_us:.1f} us CPU each"
 
 
 def rows(count: int) -> list[Example]:
@@ -100,9 +111,9 @@ def trained(config: Config, path: Path, count: int) -> tuple[float, float]:
     return done / seconds, 1e6 * cpu_s / done
 
 
-def measure(bootstrap: str, folder: Path, name: str, count: int) -> Figures:
+def measure(bootstrap: str, folder: Path, name: str, mode: str, count: int) -> Figures:
     """One model; the bare loop runs before and after."""
-    config, path = _configure(bootstrap, folder, name)
+    config, path = _configure(bootstrap, folder, name, mode)
     create_topics(admin(config.kafka), config.kafka)
     examples = rows(count)
     partition = partition_of(MODEL, config.kafka.partitions)
@@ -113,19 +124,20 @@ def measure(bootstrap: str, folder: Path, name: str, count: int) -> Figures:
     topics.fill(config.kafka, Topics(config.kafka.topic_prefix).examples, records)
     before = bare(config, examples)
     per_s, cpu_us = trained(config, path, count)
-    return Figures(name, statistics.mean((before, bare(config, examples))), per_s, cpu_us)
+    return Figures(name, mode, statistics.mean((before, bare(config, examples))), per_s, cpu_us)
 
 
-def _configure(bootstrap: str, folder: Path, name: str) -> tuple[Config, Path]:
+def _configure(bootstrap: str, folder: Path, name: str, mode: str) -> tuple[Config, Path]:
     model = {
         "task": "binary",
         "features": {feature: {"type": "numeric"} for feature in FEATURES},
         "factory": FACTORIES[name],
         "first_version_after": BATCH,
+        "mode": mode,
     }
-    kafka = {"bootstrap_servers": bootstrap, "topic_prefix": f"trainer-{name}.", "partitions": 1}
-    path = folder / f"{name}.yaml"
-    settings = {"kafka": kafka, "data_dir": str(folder / "data"), "models": {MODEL: model}}
+    kafka = {"bootstrap_servers": bootstrap, "topic_prefix": f"trainer-{name}-{mode}.", "partitions": 1}
+    path = folder / f"{name}-{mode}.yaml"
+    settings = {"kafka": kafka, "data_dir": str(folder / f"data-{name}-{mode}"), "models": {MODEL: model}}
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return load_config(path), path
 
@@ -170,16 +182,12 @@ def main(argv: list[str]) -> int:
         broker = EmbeddedBroker(Path(name) / "broker")
         try:
             bootstrap = broker.start().bootstrap_servers
-            for model in wanted:
-                found.append(measure(bootstrap, Path(name), model, options.examples))
-                print(
-                    f"{model:9} bare River {found[-1].bare_per_s:,.0f}/s; the trainer {found[-1].trainer_per_s:,.0f}/s "
-                    f"({found[-1].ratio:.2f}), {found[-1].cpu_us:.1f} us CPU each",
-                    flush=True,
-                )
+            for model, mode in product(wanted, MODES):
+                found.append(measure(bootstrap, Path(name), model, mode, options.examples))
+                print(found[-1].line, flush=True)
         finally:
             broker.stop()
     if options.json is not None:
-        result = {one.model: one._asdict() | {"ratio": one.ratio} for one in found}
+        result = {f"{one.model}_{one.mode}": one._asdict() | {"ratio": one.ratio} for one in found}
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from trimtab.config import KafkaConfig
 from trimtab.kafka import clients
 from trimtab.kafka.topics import Topics, partition_of
-from trimtab.training import model_input, read_batch
+from trimtab.training import read_batch
 from trimtab.training.task import Task
 
 __all__ = ["Replica"]
@@ -91,13 +91,13 @@ class Replica:
         if message is None or message.error() is not None or message.key() != self._key:
             return
         batch = read_batch(message.offset(), message.value() or b"")
-        inputs = [(model_input(example.features), example.label) for example in batch.examples]
+        xs, targets = batch.examples.inputs(), self._task.targets(batch.examples.labels())
         with self.lock:
             if self._moved or batch.offset <= self._offset:
                 return
-            for x, label in inputs:
-                self._task.predict(self._model, x)  # the trainer scores each example before it learns it
-                self._task.learn(self._model, x, label)
+            for x, y in zip(xs, targets, strict=True):
+                self._task.ask(self._model, x)  # the trainer asks it before each example too
+                self._model.learn_one(x, y)
             self._offset = batch.offset
             # Within the lock: whoever predicts sees the model and its name change together.
             self._on_learnt(self._version, batch.offset)

@@ -136,6 +136,13 @@ class Examples:
         """Features of each example; None is missing."""
         return _feature_rows({name: _values(column) for name, column in self.features.items()}, len(self))
 
+    def inputs(self) -> list[dict[str, Any]]:
+        """Features of each example as River models take them: a missing one is absent."""
+        rows = self.feature_rows()
+        for row in self.incomplete():
+            rows[row] = {name: value for name, value in rows[row].items() if value is not None}
+        return rows
+
     def incomplete(self) -> list[int]:
         """Rows of the examples that lack a feature, ascending."""
         lacking = np.zeros(len(self), np.bool_)

@@ -38,6 +38,8 @@ __all__ = ["TrainedModel", "TrainedPartition"]
 log = logging.getLogger("trimtab.trainer")
 
 CHECKPOINT_EVERY_S = 1.0
+# A state takes as long to encode as the model is large; publishing has at most this share of the time.
+PUBLISHING_SHARE = 0.04
 # Ids of commands already carried out: a command that is sent or forwarded twice counts once.
 COMMANDS_REMEMBERED = 100
 
@@ -52,7 +54,7 @@ class TrainedModel:
     commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS_REMEMBERED))
     last_produced_ms: int = 0
     published_offset: int = -1
-    published_at: float = 0.0
+    publish_from: float = 0.0
     state_bytes: int = 0
     checkpoint_at: float = field(default_factory=time.monotonic)
     held: list[Callable[[], Any]] = field(default_factory=list)
@@ -148,9 +150,8 @@ class TrainedPartition:
         trainer = model.trainer
         if trainer.config.mode != "online" or trainer.champion is None:
             return False
-        spec = trainer.config.publish
         fresh = trainer.state.offset > model.published_offset
-        return fresh and now - model.published_at >= spec.every / 1000
+        return fresh and now >= model.publish_from
 
     async def _publish(self, model: TrainedModel) -> None:
         """Publish the learning champion's state.
@@ -180,7 +181,7 @@ class TrainedPartition:
         if trainer.config.mode != "online" or champion is None:
             return None
         state, lineage = trainer.state, trainer.state.lineage
-        model.published_offset, model.published_at = state.offset, time.monotonic()
+        model.published_offset, began = state.offset, time.monotonic()
         meta = {
             "version": champion.version,
             "learnt_offset": state.offset,
@@ -190,6 +191,8 @@ class TrainedPartition:
         }
         data = dump(lineage.model, admit=trainer.config.admit)
         model.state_bytes = len(data)
+        took_s = time.monotonic() - began
+        model.publish_from = began + max(trainer.config.publish.every / 1_000, took_s / PUBLISHING_SHARE)
         return data, meta
 
     def _publish_decision(self, publication: Publication, trainer: Trainer, decision: Decision) -> None:

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from trimtab.events import Example, FeatureValue
-from trimtab.events.examples import decode_examples
+from trimtab.events import FeatureValue
+from trimtab.events.examples import Examples, decode_examples
 
 __all__ = ["Batch", "LearntRange", "Lineage", "model_input", "read_batch"]
 
@@ -17,7 +17,7 @@ class Batch(NamedTuple):
 
     offset: int
     sha256: str
-    examples: list[Example]
+    examples: Examples
 
 
 @dataclass(slots=True)
@@ -61,8 +61,7 @@ class Lineage:
 
 def read_batch(offset: int, value: bytes) -> Batch:
     """One record of the examples log; raises ValueError when it is none."""
-    examples = list(decode_examples(value).rows())
-    return Batch(offset, hashlib.sha256(value).hexdigest(), examples)
+    return Batch(offset, hashlib.sha256(value).hexdigest(), decode_examples(value))
 
 
 def model_input(features: dict[str, FeatureValue]) -> dict[str, Any]:

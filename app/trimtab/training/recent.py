@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from trimtab.config import ModelConfig
+from trimtab.events.columns import Categories, FloatArray
+from trimtab.events.examples import Examples
 from trimtab.profiles import Reference
 from trimtab.training.lineage import Batch
 
@@ -47,12 +48,20 @@ class Recent:
 
     def reference(self, name: str, config: ModelConfig, metrics: dict[str, float]) -> Reference:
         """A reference of the last ``reference_examples`` examples."""
-        examples = [e for batch in self.last(config.reference_examples) for e in batch.examples]
-        columns = {
-            feature: np.array([e.features.get(feature) for e in examples], dtype=np.float64)
-            for feature in config.numeric
-        }
-        categories: dict[str, list[Any]] = {
-            feature: [e.features.get(feature) for e in examples] for feature in config.categorical
+        parts = [batch.examples for batch in self.last(config.reference_examples)]
+        columns = {name: np.concatenate([_numbers(part, name) for part in parts]) for name in config.numeric}
+        categories: dict[str, list[str | None]] = {
+            name: [value for part in parts for value in _categories(part, name)] for name in config.categorical
         }
         return Reference.of(name, columns, categories, metrics)
+
+
+def _numbers(examples: Examples, feature: str) -> FloatArray:
+    """A numeric feature, which the configuration may have got only after these examples."""
+    column = examples.features.get(feature)
+    return np.full(len(examples), np.nan) if column is None or isinstance(column, Categories) else column
+
+
+def _categories(examples: Examples, feature: str) -> list[str | None]:
+    column = examples.features.get(feature)
+    return column.to_list() if isinstance(column, Categories) else [None] * len(examples)

@@ -7,7 +7,7 @@ multiclass, a finite float for regression. A River binary model learns ``False``
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -47,8 +47,16 @@ class Task(Protocol):
         """Predict ``x``; defined before the first label too."""
         ...
 
+    def ask(self, model: Any, x: Features) -> object:
+        """Let ``model`` predict as :meth:`predict` does, for those who do not need the answer."""
+        ...
+
     def learn(self, model: Any, x: Features, label: Label) -> None:
         """Let ``model`` learn one example with a canonical label."""
+        ...
+
+    def targets(self, labels: Sequence[Label]) -> Sequence[Any]:
+        """Canonical labels as a River model learns them."""
         ...
 
     def loss(self, prediction: Prediction, label: Label) -> float:
@@ -99,13 +107,28 @@ class BinaryTask:
                 return Prediction("0", None)
         return Prediction("1" if yes > no else "0", yes)
 
+    def ask(self, model: Any, x: Features) -> object:
+        """Predict ``x``."""
+        return _ask_classifier(model, x)
+
     def learn(self, model: Any, x: Features, label: Label) -> None:
         """Learn one example."""
         model.learn_one(x, label == "1")
 
+    def targets(self, labels: Sequence[Label]) -> Sequence[Any]:
+        """``False`` and ``True``."""
+        return [label == "1" for label in labels]
+
     def loss(self, prediction: Prediction, label: Label) -> float:
         """Return 0 when the label is right, else 1."""
         return 0.0 if prediction.value == label else 1.0
+
+
+def _ask_classifier(model: Any, x: Features) -> object:
+    try:
+        return model.predict_proba_one(x)
+    except (NotImplementedError, AttributeError):
+        return model.predict_one(x)
 
 
 def _by_label(value: Any) -> Prediction:
@@ -148,9 +171,17 @@ class MulticlassTask:
                 best, highest = label, share
         return self._unknown if best is None else Prediction(_text(best), float(highest))
 
+    def ask(self, model: Any, x: Features) -> object:
+        """Predict ``x``."""
+        return _ask_classifier(model, x)
+
     def learn(self, model: Any, x: Features, label: Label) -> None:
         """Learn one example."""
         model.learn_one(x, label)
+
+    def targets(self, labels: Sequence[Label]) -> Sequence[Any]:
+        """They are learnt as they are."""
+        return labels
 
     def loss(self, prediction: Prediction, label: Label) -> float:
         """Return 0 when the label is right, else 1."""
@@ -178,9 +209,17 @@ class RegressionTask:
         value = model.predict_one(x)
         return Prediction(0.0 if value is None else float(value), None)
 
+    def ask(self, model: Any, x: Features) -> object:
+        """Predict ``x``."""
+        return model.predict_one(x)
+
     def learn(self, model: Any, x: Features, label: Label) -> None:
         """Learn one example."""
         model.learn_one(x, label)
+
+    def targets(self, labels: Sequence[Label]) -> Sequence[Any]:
+        """They are learnt as they are."""
+        return labels
 
     def loss(self, prediction: Prediction, label: Label) -> float:
         """Return the bounded error; 1 when the model has diverged."""

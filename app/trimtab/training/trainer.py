@@ -15,21 +15,21 @@ and commands enter at an offset that the checkpoint remembers.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.config import ModelConfig
-from trimtab.events import Example
 from trimtab.performance import metrics as performance_metrics
 from trimtab.profiles import PerformanceProfile
 from trimtab.registry.snapshot import dump
 from trimtab.training.betting import BettingTest
 from trimtab.training.decisions import Decision, Note, Promotion, Rollback
 from trimtab.training.factory import build
-from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input
+from trimtab.training.lineage import Batch, LearntRange, Lineage
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.recent import Recent
-from trimtab.training.task import Prediction, make_task
+from trimtab.training.task import Label, Prediction, make_task
 
 __all__ = ["PastChampion", "Trainer", "TrainerState"]
 
@@ -92,12 +92,14 @@ class Trainer:
         if batch.offset <= state.offset:
             return []
         lineages = self._lineages()
-        for example in batch.examples:
-            x = model_input(example.features)
-            self._score(x, example)
-            for lineage in lineages:
-                self._task.learn(lineage.model, x, example.label)
-            state.event_time_ms = max(state.event_time_ms, example.time_ms)
+        xs, labels = batch.examples.inputs(), batch.examples.labels()
+        score = self._scoring()
+        learns = [lineage.model.learn_one for lineage in lineages]
+        for x, label, y in zip(xs, labels, self._task.targets(labels), strict=True):
+            score(x, label)
+            for learn in learns:
+                learn(x, y)
+        state.event_time_ms = max(state.event_time_ms, int(batch.examples.time_ms.max()))
         for learnt in self._ranges(lineages):
             learnt.extend(batch)
         state.offset = batch.offset
@@ -130,39 +132,47 @@ class Trainer:
 
     # Scoring
 
-    def _score(self, x: dict[str, Any], example: Example) -> None:
+    def _scoring(self) -> Callable[[dict[str, Any], Label], Any]:
+        """What is done with each example before it is learnt: the same for a whole batch."""
         state, champion = self.state, self.champion
         if champion is None:
-            self._score_first(x, example)
-            return
-        served = self._loss(self._model_of(champion), x, example)
+            return self._score_first if state.count * 2 >= self.config.first_version_after else _ignore
+        if state.race is None and (len(state.champions) == 1 or not self.config.probation.enabled):
+            # Nobody asks how good it is. Replicas predict before they learn, and some models change as they predict.
+            return self._ask_champion if self._online else _ignore
+        return self._score
+
+    def _ask_champion(self, x: dict[str, Any], label: Label) -> None:
+        self._task.ask(self.state.lineage.model, x)
+
+    def _score(self, x: dict[str, Any], label: Label) -> None:
+        state = self.state
+        served = self._loss(self._model_of(state.champions[-1]), x, label)
         if state.race is not None:
-            losses = [self._loss(candidate.scored, x, example) for candidate in state.race.candidates]
+            losses = [self._loss(candidate.scored, x, label) for candidate in state.race.candidates]
             state.race.score(served, losses)
         if self.config.probation.enabled:
             for past in state.champions[:-1]:
-                past.watch.update(served - self._loss(self._model_of(past), x, example))
+                past.watch.update(served - self._loss(self._model_of(past), x, label))
 
-    def _score_first(self, x: dict[str, Any], example: Example) -> None:
+    def _score_first(self, x: dict[str, Any], label: Label) -> None:
         """Before the first version: its test-then-train performance becomes the first reference's.
 
         Only the second half of the examples counts, when the model has learnt something.
         """
-        if self.state.count * 2 < self.config.first_version_after:
-            return
         prediction = self._task.predict(self.state.lineage.model, x)
-        profile = self._performance(prediction, example)
+        profile = self._performance(prediction, label)
         first = self.state.first_performance
         self.state.first_performance = profile if first is None else first.merge(profile)
 
-    def _performance(self, prediction: Prediction, example: Example) -> PerformanceProfile:
+    def _performance(self, prediction: Prediction, label: Label) -> PerformanceProfile:
         if self.config.task == "regression":
-            return PerformanceProfile.of_regression([float(example.label)], [float(prediction.value)])
+            return PerformanceProfile.of_regression([float(label)], [float(prediction.value)])
         score = prediction.score if self.config.task == "binary" else None
-        return PerformanceProfile.of_classification([str(example.label)], [str(prediction.value)], [score])
+        return PerformanceProfile.of_classification([str(label)], [str(prediction.value)], [score])
 
-    def _loss(self, model: Any, x: dict[str, Any], example: Example) -> float:
-        return self._task.loss(self._task.predict(model, x), example.label)
+    def _loss(self, model: Any, x: dict[str, Any], label: Label) -> float:
+        return self._task.loss(self._task.predict(model, x), label)
 
     def _model_of(self, champion: PastChampion) -> Any:
         """What serves, or would serve, for a version: an online champion goes on learning."""
@@ -295,8 +305,9 @@ class Trainer:
             return Candidate("continue", copy.deepcopy(lineage.model), lineage.parent, lineage.learnt.copy(), lineage)
         fresh = Lineage(build(self.config.factory))
         for batch in self.recent.last(self.config.race.reset_examples):
-            for example in batch.examples:
-                self._task.learn(fresh.model, model_input(example.features), example.label)
+            targets = self._task.targets(batch.examples.labels())
+            for x, y in zip(batch.examples.inputs(), targets, strict=True):
+                fresh.model.learn_one(x, y)
             fresh.learnt.extend(batch)
         scored = fresh.model if self._online else copy.deepcopy(fresh.model)
         return Candidate("reset", scored, None, fresh.learnt.copy(), fresh)
@@ -375,3 +386,7 @@ class Trainer:
         state.cooldown_until_ms = state.event_time_ms + triggers.cooldown
         if triggers.schedule is not None:
             state.next_schedule_ms = max(state.event_time_ms + triggers.schedule, state.cooldown_until_ms)
+
+
+def _ignore(x: dict[str, Any], label: Label) -> None:
+    """Nothing is done."""

@@ -8,6 +8,7 @@ import pytest
 
 from trimtab.config import ModelConfig, parse_config
 from trimtab.events import Example
+from trimtab.events.examples import Examples
 from trimtab.registry import dump, load, state_digest
 from trimtab.training import Batch, Decision, Note, Promotion, Rollback, Trainer, Trigger
 from trimtab.training.checkpoint import decode_state, encode_state
@@ -34,6 +35,9 @@ def config(mode: str = "frozen", promotion: str = "auto") -> ModelConfig:
     return parse_config(CONFIG.format(mode=mode, promotion=promotion), source="test", environ={}).models["m"]
 
 
+CONFIGURED = config()
+
+
 def log(count: int, turn: int, seed: int = 1) -> list[Batch]:
     """A log whose concept turns round at example ``turn``."""
     rng = random.Random(seed)
@@ -46,7 +50,7 @@ def log(count: int, turn: int, seed: int = 1) -> list[Batch]:
     at = 0
     while at < count:
         size = rng.randint(1, 20)
-        batches.append(Batch(2 * len(batches), f"{len(batches):x}", examples[at : at + size]))
+        batches.append(Batch(2 * len(batches), f"{len(batches):x}", Examples.of(examples[at : at + size], CONFIGURED)))
         at += size
     return batches
 
