@@ -103,7 +103,7 @@ class TrainerRole:
             return
         batch = read_batch(message.offset, event.value)
         decisions = model.trainer.on_batch(batch)
-        model.last_produced_ms = max(model.last_produced_ms, int(batch.examples.produced_ms.max()))
+        model.last_produced_ms = int(batch.examples.produced_ms.max(initial=model.last_produced_ms))
         model.held.append(functools.partial(self._acknowledge, message))
         if decisions:
             await self._carry_out(partition, model, decisions)

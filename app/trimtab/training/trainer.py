@@ -99,7 +99,7 @@ class Trainer:
             score(x, label)
             for learn in learns:
                 learn(x, y)
-        state.event_time_ms = max(state.event_time_ms, int(batch.examples.time_ms.max()))
+        state.event_time_ms = int(batch.examples.time_ms.max(initial=state.event_time_ms))
         for learnt in self._ranges(lineages):
             learnt.extend(batch)
         state.offset = batch.offset

@@ -244,3 +244,14 @@ def test_labels_and_features_of_batches() -> None:
     assert features.values.to_list() == ['{"x":0.0,"c":"red"}', '{"x":0.5,"c":null}']
     _, wrong = decoder.decode("labels", [encode_batch(batch())], sources(1))
     assert [error.reason.value for _, error in wrong] == ["wrong_type"]
+
+
+def test_columns_of_short_floats_are_read() -> None:
+    wire = decode("event_batch", encode_batch(batch(3)))
+    short = np.array([0.5, np.nan, -3.0], "<f4").tobytes()
+    wire["columns"][0] |= {"type": "float32", "data": short}
+    record = encode("event_batch", wire | {"score": {"name": "score", "type": "float32", "values": [], "data": short}})
+    found, _ = join_batches([record, record])
+    assert plain(found.columns["x"]) == plain(found.score) == [0.5, None, -3.0] * 2
+    with pytest.raises(EventError, match="x"):
+        decode_batch(encode("event_batch", wire | {"columns": [wire["columns"][0] | {"data": short[:-4]}]}))

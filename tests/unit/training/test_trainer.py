@@ -164,3 +164,11 @@ def test_a_person_rolls_back() -> None:
     assert back.replaced == serving
     assert trainer.champion is not None
     assert trainer.champion.version == back.version
+
+
+def test_a_record_without_examples_changes_nothing_but_the_offset() -> None:
+    trainer = Trainer("m", config())
+    run(trainer, log(260, 260))
+    before = trainer.state.event_time_ms, trainer.state.count
+    assert trainer.on_batch(Batch(10_000, "ff", Examples.of([], CONFIGURED))) == []
+    assert (trainer.state.event_time_ms, trainer.state.count, trainer.state.offset) == (*before, 10_000)
