@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import yaml
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from trimtab import ModelFollower, Producer
 from trimtab.config import Config, KafkaConfig
@@ -174,6 +174,8 @@ def acknowledged(kafka: KafkaConfig, role: str, topic: str) -> int:
     try:
         places = [TopicPartition(topic, number) for number in range(kafka.partitions)]
         return sum(max(0, place.offset) for place in group.committed(places, timeout=10))
+    except KafkaException:  # the broker does not know the group yet
+        return 0
     finally:
         group.close()
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import KafkaException, TopicPartition
 
 from loadtest.peers import topics
 from loadtest.peers.formats import FORMATS, MODEL_SETTINGS, Record
@@ -19,10 +18,9 @@ from loadtest.peers.publishing import publish_versions
 from loadtest.peers.scripts.task import FEATURES, MODEL
 from loadtest.peers.stream import EVENTS_A_WINDOW, VERSION, block
 from loadtest.peers.truth import reference
-from tests.broker.running import start_role, stop_roles, wait_until
+from tests.broker.running import acknowledged, start_role, stop_roles, wait_until
 from trimtab import drift
 from trimtab.config import Config, KafkaConfig, ModelConfig, load_config
-from trimtab.kafka.clients import consumer
 from trimtab.kafka.topics import Topics
 from trimtab.profiles import NumericProfile, WindowProfile
 from trimtab.profiles.reference import SCORE
@@ -87,15 +85,7 @@ def counted(config: Config) -> float:
 
 def committed(config: Config) -> int:
     """Records of predictions that the collector has committed."""
-    group = consumer(config.kafka, "test-committed", group_id=f"{config.kafka.topic_prefix}collector")
-    topic = Topics(config.kafka.topic_prefix).predictions
-    try:
-        places = group.committed([TopicPartition(topic, number) for number in range(PARTITIONS)], timeout=10)
-        return sum(max(0, place.offset) for place in places)
-    except KafkaException:  # the broker does not know the group yet
-        return 0
-    finally:
-        group.close()
+    return acknowledged(config.kafka, "collector", Topics(config.kafka.topic_prefix).predictions)
 
 
 def check(config: Config) -> None:

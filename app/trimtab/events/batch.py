@@ -214,7 +214,7 @@ class _Parts:
 
     def ids(self, ends: npt.NDArray[np.uint32]) -> Texts:
         """The ids of all records, checked together."""
-        data = b"".join([wire.data[wire.spans[0] : wire.spans[1]] for wire in self._wires])
+        data = b"".join([wire.buffer(IDS) for wire in self._wires])
         sizes = self._sizes[:, IDS]
         if (ends[np.cumsum(self._counts) - 1] != sizes).any():
             raise ValueError("ids: the ends do not ascend to the bytes there are")
