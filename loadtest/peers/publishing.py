@@ -17,6 +17,7 @@ from trimtab.training.lineage import LearntRange
 __all__ = ["publish_versions"]
 
 _TIMEOUT_S = 30.0
+_AT_ONCE = 50  # models of one transaction
 
 
 def publish_versions(config: Config, references: Mapping[str, Reference], version: int = 1) -> None:
@@ -24,13 +25,15 @@ def publish_versions(config: Config, references: Mapping[str, Reference], versio
     kafka = config.kafka
     sender = producer(kafka, "loadtest-trainer", transactional_id=f"{kafka.topic_prefix}loadtest-trainer")
     sender.init_transactions(_TIMEOUT_S)
-    for model, reference in references.items():
+    names = list(references)
+    for start in range(0, len(names), _AT_ONCE):
         sender.begin_transaction()
-        trainer = Trainer(model, config.models[model])
-        promotion = _first(trainer.state.lineage.model, reference, version)
-        publication = Publication(kafka, sender, kafka.partitions)
-        now_ms = time.time_ns() // 1_000_000
-        publish_promotion(publication, trainer, promotion, Topics(kafka.topic_prefix), kafka.partitions, now_ms)
+        for model in names[start : start + _AT_ONCE]:
+            trainer = Trainer(model, config.models[model])
+            promotion = _first(trainer.state.lineage.model, references[model], version)
+            publication = Publication(kafka, sender, kafka.partitions)
+            now_ms = time.time_ns() // 1_000_000
+            publish_promotion(publication, trainer, promotion, Topics(kafka.topic_prefix), kafka.partitions, now_ms)
         sender.commit_transaction(_TIMEOUT_S)
 
 

@@ -103,6 +103,16 @@ class CollectedPartition:
             outcomes = self._join.features(joined)  # type: ignore[arg-type]
         return Taken(outcomes, direct)  # type: ignore[arg-type]
 
+    def advance(self, topic: str, end: int) -> bool:
+        """The partition was read to ``end``, which markers of transactions may set apart from the last record.
+
+        Returns whether that is news: then it is to be committed, so that it shows that nothing is unread.
+        """
+        if end <= self._meta.offsets.get(topic, 0):
+            return False
+        self._meta.offsets[topic] = end
+        return True
+
     def expire(self, behind: Collection[str]) -> Outcomes:
         """Let go of ids past the horizon; ``behind`` are the input topics that were not read to their end."""
         clock = expiry_clock(self._meta.clocks, [topic.removeprefix(self._prefix) for topic in behind])

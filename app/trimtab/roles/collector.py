@@ -16,9 +16,8 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import pairwise
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as RawError
@@ -33,6 +32,7 @@ from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
 from trimtab.roles.collected import Collected, Output
 from trimtab.roles.collected_partition import CollectedPartition, Decoded, catch_up
+from trimtab.roles.gathering import Gathering, Place
 from trimtab.roles.process import StopSignal, data_dir
 from trimtab.roles.references import References
 
@@ -41,8 +41,11 @@ __all__ = ["Collector", "run"]
 log = logging.getLogger("trimtab.collector")
 
 BUSY_FLUSH_S = 0.5
-# Events of one turn from which on the collector counts as busy: a flush costs as much as some thousand events.
+# Events, or records, of one turn from which on the collector counts as busy: a flush costs as much as some thousand.
 BUSY_EVENTS = 1_000
+# What making a flush's records may take of the time: with many models it is much, so flushes become rarer.
+FLUSH_SHARE = 0.15
+LONGEST_FLUSH_S = 2.0
 IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
 COLLECT_GARBAGE_EVERY_S = 60.0
@@ -82,11 +85,13 @@ class Collector:
         # Two in turns: right after a commit the broker refuses that producer's next transaction until the markers
         # of the last one are written, and librdkafka waits before it asks again (docs/decisions/0007).
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
-        self._ends: dict[tuple[str, int], int] = {}
+        self._gathering = Gathering(self._ended)
+        self._ends: dict[Place, int] = {}
         self._dirty = 0
         self._commit: Future[None] | None = None
         self._ahead: list[tuple[int, Decoded, Sequence[Message]]] = []
         self._last_flush = self._last_expiry = self._last_garbage = time.monotonic()
+        self._flush_cost_s = 0.0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     def run(self, stop: StopSignal) -> None:
@@ -109,15 +114,16 @@ class Collector:
     def _turn(self) -> None:
         """Read what is there and flush when it is time: at once when quiet, in larger pieces when busy."""
         size = self._config.collector.batch_size
-        quiet = not self._dirty and self._commit is None
+        quiet = not self._dirty and not self._gathering and self._commit is None
         first = self._consumer.poll(IDLE_WAIT_S if quiet else 0.001)
         messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
+        # Before the commit is settled: when it failed, they are read again with all the others.
+        self._gathering.add(messages)
         if self._commit is not None and self._commit.done():
             self._settle()
-        events = sum([self._take(topic, number, chunk) for (topic, number), chunk in chunks_of(messages, self._ended)])
+        events = sum([self._take(place, chunk) for place, chunk in self._gathering.due()])
         if sum([decoded.events for _, decoded, _ in self._ahead]) >= MAX_AHEAD:
             self._settle()
-        interval = BUSY_FLUSH_S if events >= BUSY_EVENTS else self._config.collector.flush_interval / 1000
         now = time.monotonic()
         if now - self._last_expiry >= EXPIRE_EVERY_S and self._commit is None:
             self._last_expiry = now
@@ -125,8 +131,13 @@ class Collector:
         if now - self._last_garbage >= COLLECT_GARBAGE_EVERY_S:
             self._last_garbage = now
             gc.collect()
-        if now - self._last_flush >= interval and (self._commit is None or interval == BUSY_FLUSH_S):
+        busy = max(events, len(messages)) >= BUSY_EVENTS
+        if now - self._last_flush >= self._flush_interval(busy=busy) and (self._commit is None or busy):
             self._flush()
+
+    def _flush_interval(self, *, busy: bool) -> float:
+        shortest = BUSY_FLUSH_S if busy else self._config.collector.flush_interval / 1000
+        return max(shortest, min(LONGEST_FLUSH_S, self._flush_cost_s / FLUSH_SHARE))
 
     def _ended(self, message: Message) -> None:
         """A message that is none: the end of a partition, or an error."""
@@ -135,13 +146,14 @@ class Collector:
             raise KafkaError(f"cannot read {topic}[{number}]: {error.str() if error is not None else 'no error'}")
         self._ends[topic, number] = message.offset()
 
-    def _take(self, topic: str, number: int, chunk: Sequence[Message]) -> int:
+    def _take(self, place: Place, chunk: Sequence[Message]) -> int:
         """Decode a chunk, and join it unless a commit is under way; returns its events."""
-        self._ends.pop((topic, number), None)
+        topic, number = place
         partition = self._partitions.get(number)
         if partition is None:  # revoked while the messages were on their way
             return 0
         decoded = partition.decode(topic, chunk)
+        self._gathering.learn(place, len(decoded.tables), decoded.events)
         if self._commit is None:
             self._join(number, decoded, chunk)
         else:
@@ -195,9 +207,9 @@ class Collector:
                 self._refuse_joined(outcomes.refused, {}, "")
 
     def _is_behind(self, topic: str, number: int) -> bool:
-        """Whether a partition has records that were not read: its end was not seen, or has moved since."""
+        """Whether a partition has records that were not joined: its end was not seen, or has moved since."""
         end = self._ends.get((topic, number))
-        if end is None:
+        if end is None or (topic, number) in self._gathering:
             return True
         # What the client's own thread learnt from its last fetch; it goes on fetching while we are slow.
         _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
@@ -207,8 +219,12 @@ class Collector:
         """Begin one transaction's commit: see the module's steps. Its end comes in :meth:`_settle`."""
         self._settle()
         self._last_flush = time.monotonic()
+        for place, chunk in self._gathering.all():
+            self._take(place, chunk)
+        self._dirty += sum(self._advance(place, end) for place, end in self._ends.items())
         if not self._dirty:
             return
+        started = time.monotonic()
         sender = self._producers[0]
         try:
             sender.begin_transaction()
@@ -224,6 +240,7 @@ class Collector:
         except KafkaException as error:
             self._rewind(error)
             return
+        self._flush_cost_s = time.monotonic() - started
         self._commit = self._executor.submit(_commit, sender, sent)
 
     def _settle(self) -> None:
@@ -256,6 +273,10 @@ class Collector:
         self._collected.clear()
         self._dirty = 0
 
+    def _advance(self, place: Place, end: int) -> bool:
+        partition = self._partitions.get(place[1])
+        return partition is not None and partition.advance(place[0], end)
+
     def _offsets(self) -> list[TopicPartition]:
         return [
             TopicPartition(topic, number, offset)
@@ -268,6 +289,8 @@ class Collector:
         log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
         self._forget()
         self._ahead = []
+        self._gathering.clear()
+        self._ends.clear()
         self._producers = deque(self._new_producer(turn) for turn in ("a", "b"))
         for partition in self._partitions.values():
             partition.rollback()
@@ -326,7 +349,9 @@ class Collector:
         self._drop(positions)
 
     def _drop(self, positions: list[TopicPartition]) -> None:
-        for number in {position.partition for position in positions}:
+        numbers = {position.partition for position in positions}
+        self._gathering.drop(numbers)
+        for number in numbers:
             partition = self._partitions.pop(number, None)
             if partition is not None:
                 partition.close()
@@ -341,29 +366,6 @@ class Collector:
         for partition in self._partitions.values():
             partition.close()
         self._index.close()
-
-
-def chunks_of(
-    messages: Sequence[Message], other: Callable[[Message], None]
-) -> Iterator[tuple[tuple[str, int], Sequence[Message]]]:
-    """Messages by topic and partition; those that report the end of a partition or an error go to ``other``.
-
-    librdkafka hands out long runs of one partition, so most of the time there is little to sort.
-    """
-    # KafkaError cannot be compared with None by ==.
-    odd = [message for message in messages if message.error() is not None]
-    if odd:
-        for message in odd:
-            other(message)
-        messages = [message for message in messages if message.error() is None]
-    if not messages:
-        return
-    topics, numbers = [message.topic() for message in messages], [message.partition() for message in messages]
-    starts = [k for k in range(1, len(topics)) if numbers[k] != numbers[k - 1] or topics[k] != topics[k - 1]]
-    found: dict[tuple[str, int], list[Message]] = {}
-    for start, end in pairwise([0, *starts, len(topics)]):
-        found.setdefault((topics[start], numbers[start]), []).extend(messages[start:end])
-    yield from found.items()
 
 
 def _commit(sender: Producer, sent: Future[None]) -> None:

@@ -56,6 +56,12 @@ class CommittedThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
 
+    def fetched(self, tp: TP) -> int:
+        """Position of a partition: records below it were taken from here; -1 when unknown."""
+        assignment = self._ensure_consumer()._fetcher._subscriptions.subscription.assignment
+        state = None if assignment is None else assignment.state_value(tp)
+        return int(state.position) if state is not None and state.has_valid_position else -1
+
     def behind(self) -> dict[TP, int]:
         """Position of every assigned partition that has committed records which were not taken yet."""
         assignment = self._ensure_consumer()._fetcher._subscriptions.subscription.assignment
@@ -125,6 +131,10 @@ class CommittedConsumer(driver.Consumer):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Holding records for a whole window is our normal state; ``run_app`` watches progress instead."""
+
+    def fetched(self, tp: TP) -> int:
+        """Position of a partition: records below it were taken by Faust, if not yet by an agent; -1 when unknown."""
+        return int(self._thread.fetched(tp))
 
     def behind(self) -> Mapping[TP, int]:
         """Position of every assigned partition that has committed records which were not taken yet."""

@@ -4,7 +4,8 @@ For each record, and five times a second for streams that have ended:
 
 1. the model's windows take it in, and some of them close;
 2. each closed window is judged against its version's reference;
-3. ONE transaction writes its metrics, its alerts, and the model's state;
+3. ONE transaction writes its metrics, its alerts, and the model's state; models whose windows close while one is being
+   committed share the next;
 4. once that is committed, the records that no open window needs are acknowledged.
 
 A crash before 3 repeats everything from the unacknowledged records; one after 3 finds the state and does nothing
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import faust
@@ -24,14 +25,17 @@ import orjson
 from faust.types import TP
 
 from trimtab.config import Config
+from trimtab.errors import KafkaError
 from trimtab.events import decode
+from trimtab.kafka.clients import admin
+from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
-from trimtab.windows import ClosedWindow, WindowState
+from trimtab.windows import ClosedWindow, ReadThrough, WindowState
 
 __all__ = ["run"]
 
@@ -39,6 +43,10 @@ log = logging.getLogger("trimtab.roles.monitor")
 
 ROLE = "monitor"
 TICK_S = 0.2
+# Models of one transaction.
+AT_ONCE = 50
+# Without a record for so long, whatever the client's thread has fetched was taken.
+STILL_S = 0.5
 
 
 def run(config: Config, instance: str) -> None:
@@ -66,17 +74,23 @@ class Monitor:
         self._config = config
         self._app = app
         self._references = references
-        self._topic: str = Topics(config.kafka.topic_prefix).profiles
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._topic: str = self._topics.profiles
+        self._kafka = admin(config.kafka)
         self._partitions: dict[int, _Partition] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._queue: Any = None
+        self._waiting: dict[int, int] = {}
         topic = app.topic(self._topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(topic, concurrency=1, name="profiles")(self._consume)
         app.task(self._tick)
         app.on_partitions_revoked.connect(self._revoked)
 
     async def _consume(self, stream: Any) -> None:
+        self._queue = stream.channel.queue
         try:
             async for event in stream.noack().events():
+                self._waiting[event.message.partition] = event.message.offset
                 await self._handle(event.message)
         except Exception as error:
             fail(self._app, error)
@@ -86,14 +100,39 @@ class Monitor:
         try:
             while not self._app.should_stop:
                 await asyncio.sleep(TICK_S)
+                await self._ask()
                 for number in list(self._partitions):
                     async with self._lock(number):
                         partition = self._partitions.get(number)
                         if partition is not None and not self._app.rebalancing:
-                            await partition.tick()
+                            partition.tick(self._taken(partition))
         except Exception as error:
             fail(self._app, error)
             raise
+
+    async def _ask(self) -> None:
+        """Ask Kafka how far the collectors are, when a window waits for a partition that may be idle."""
+        waiting = {number: partition for number, partition in self._partitions.items() if partition.waits()}
+        if not waiting:
+            return
+        inputs = [(topic, number) for topic in self._topics.inputs for number in range(self._config.kafka.partitions)]
+        profiles = [(self._topic, number) for number in waiting]
+        now_ms, group = _now_ms(), f"{self._config.kafka.topic_prefix}collector"
+        try:
+            found = await asyncio.to_thread(progress, self._kafka, group, inputs, profiles)
+        except KafkaError as error:
+            log.warning("no partition counts as idle until this is known: %s", error)
+            return
+        for number, partition in waiting.items():
+            partition.see(now_ms, found, found.ends[self._topic, number])
+
+    def _taken(self, partition: _Partition) -> int:
+        """Offset below which all profile records were taken."""
+        tp = partition.tp
+        still = time.monotonic() - partition.active_s > STILL_S and self._queue is not None and self._queue.empty()
+        if still and self._waiting.get(tp.partition, -1) < partition.taken:
+            return max(partition.taken, int(self._app.consumer.fetched(tp)))
+        return partition.taken
 
     async def _handle(self, message: Any) -> None:
         async with self._lock(message.partition):
@@ -101,68 +140,136 @@ class Monitor:
                 return
             partition = self._partitions.get(message.partition)
             if partition is None:
-                partition = _Partition(self._config, self._app, self._references, TP(self._topic, message.partition))
+                tp = TP(self._topic, message.partition)
+                partition = _Partition(self._config, self._app, self._references, tp, self._lock(tp.partition))
                 await partition.start()
                 self._partitions[message.partition] = partition
-            await partition.take(message.offset, message.value)
+            partition.take(message.offset, message.value)
 
     async def _revoked(self, _app: faust.App, revoked: Iterable[TP], **_signal: Any) -> None:
         for tp in revoked:
             async with self._lock(tp.partition):
                 partition = self._partitions.pop(tp.partition, None)
-                if partition is not None:
-                    partition.close()
+            if partition is not None:
+                await partition.close()
 
     def _lock(self, number: int) -> asyncio.Lock:
         return self._locks.setdefault(number, asyncio.Lock())
 
 
 class _Partition:
-    """The models of one partition of ``profiles``, and their output."""
+    """The models of one partition of ``profiles``, and their output.
 
-    def __init__(self, config: Config, app: faust.App, references: References, tp: TP) -> None:
+    Parameters
+    ----------
+    lock
+        Whoever calls :meth:`take` and :meth:`tick` holds it; :meth:`close` takes it.
+    """
+
+    def __init__(self, config: Config, app: faust.App, references: References, tp: TP, lock: asyncio.Lock) -> None:
+        self.tp = tp
+        self.taken = 0
+        self.active_s = time.monotonic()
         self._config = config
         self._app = app
         self._references = references
-        self._tp = tp
+        self._lock = lock
         self._topics = Topics(config.kafka.topic_prefix)
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}{ROLE}-{tp.partition}")
         self._states: dict[str, dict[str, Any]] = {}
         self._models: dict[str, _Model] = {}
+        self._sources = [ReadThrough(_now_ms()) for _ in range(config.kafka.partitions)]
+        self._due: dict[str, list[ClosedWindow]] = {}
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._publisher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Fence the predecessor, then read what it committed."""
         await self._output.start()
-        table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self._tp.partition)
+        table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self.tp.partition)
         self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
+        self._publisher = asyncio.create_task(self._publish_all())
 
-    def close(self) -> None:
-        """Another process has the partition."""
+    async def close(self) -> None:
+        """Another process will have the partition; waits for the transaction under way."""
+        self._closing = True
+        self._wake.set()
+        if self._publisher is not None:
+            await self._publisher
         self._output.close()
 
-    async def take(self, offset: int, value: bytes) -> None:
+    def take(self, offset: int, value: bytes) -> None:
         """One profile record."""
-        now_ms = _now_ms()
         try:
             batch = decode("profile", value)
             model = self._model(batch["model"])
-            closed = [] if model is None else model.windows.step(offset, batch, now_ms)
+            closed = [] if model is None else model.windows.step(offset, batch, _now_ms())
         except ValueError as error:
-            log.error("%s[%d] offset %d is skipped: %s", self._tp.topic, self._tp.partition, offset, error)
+            log.error("%s[%d] offset %d is skipped: %s", self.tp.topic, self.tp.partition, offset, error)
             model = None
+        self.taken, self.active_s = offset + 1, time.monotonic()
         if model is None:
-            acknowledge(self._app, self._tp, [offset])
+            acknowledge(self._app, self.tp, [offset])
         elif closed:
-            await self._publish(model, closed)
+            self._publish(model, closed)
 
-    async def tick(self) -> None:
-        """Time passes."""
+    def waits(self) -> bool:
+        """Whether a window waits for a source partition that may be idle."""
+        now_ms = _now_ms()
+        return any(model.windows.waits(now_ms) for model in self._models.values())
+
+    def see(self, now_ms: int, found: Progress, end: int) -> None:
+        """How far the collectors were at this moment, and the end of these profiles after it."""
+        for number, source in enumerate(self._sources):
+            places = [(topic, number) for topic in self._topics.inputs]
+            read, ends = ([offsets[place] for place in places] for offsets in found)
+            source.see(now_ms, read=read, ends=ends, profiles_end=end)
+
+    def tick(self, taken: int) -> None:
+        """Time passes; profiles below ``taken`` were taken."""
+        for source in self._sources:
+            source.take(taken)
+        read_until_ms = {number: source.until_ms for number, source in enumerate(self._sources)}
         for model in self._models.values():
-            closed = model.windows.tick(_now_ms())
+            closed = model.windows.tick(read_until_ms)
             if closed or model.windows.has_late:
-                await self._publish(model, closed)
+                self._publish(model, closed)
 
-    async def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
+    def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
+        self._due.setdefault(model.name, []).extend(closed)
+        self._wake.set()
+
+    async def _publish_all(self) -> None:
+        try:
+            while not self._closing:
+                await self._wake.wait()
+                async with self._lock:
+                    if self._closing:
+                        return
+                    names = list(self._due)[:AT_ONCE]
+                    alerts = await self._transaction([(self._models[name], self._due.pop(name)) for name in names])
+                    free = [offset for name in names for offset in self._models[name].windows.release()]
+                    if not self._due:
+                        self._wake.clear()
+                await self._output.commit()
+                acknowledge(self._app, self.tp, free)
+                for alert in alerts:
+                    log.info("%s: %s", alert["state"], alert["summary"])
+        except Exception as error:
+            fail(self._app, error)
+
+    async def _transaction(self, due: Sequence[tuple[_Model, list[ClosedWindow]]]) -> list[dict[str, Any]]:
+        """Judge closed windows and produce what comes of them; returns the alerts."""
+        self._output.begin()
+        alerts = []
+        for model, closed in due:
+            alerts += await self._judge(model, closed)
+            state = orjson.dumps(model.snapshot())
+            self._output.produce(self._topics.state, f"{ROLE}/{model.name}", state, self.tp.partition)
+        return alerts
+
+    async def _judge(self, model: _Model, closed: Sequence[ClosedWindow]) -> list[dict[str, Any]]:
         metrics: list[dict[str, Any]] = []
         alerts: list[dict[str, Any]] = []
         for window in closed:
@@ -171,18 +278,11 @@ class _Partition:
             metrics += new_metrics
             alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
-        output = self._output
-        output.begin()
         for metric in metrics:
-            output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
+            self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         for alert in alerts:
-            output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self._tp.partition)
-        state = orjson.dumps(model.snapshot())
-        output.produce(self._topics.state, f"{ROLE}/{model.name}", state, self._tp.partition)
-        await output.commit()
-        acknowledge(self._app, self._tp, model.windows.release())
-        for alert in alerts:
-            log.info("%s: %s", alert["state"], alert["summary"])
+            self._output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self.tp.partition)
+        return alerts
 
     def _model(self, name: str) -> _Model | None:
         if name not in self._models:

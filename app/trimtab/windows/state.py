@@ -100,11 +100,23 @@ class WindowState:
                 clocks.restart(now_ms)
         self._take(offset, pieces_of(batch), replayed)
         self._listen(batch, now_ms)
-        return self._close(now_ms)
+        return self._close()
 
-    def tick(self, now_ms: int) -> list[ClosedWindow]:
-        """Time passes; returns windows that no silent partition holds open any more."""
-        return self._close(now_ms)
+    def tick(self, read_until_ms: Mapping[int, int]) -> list[ClosedWindow]:
+        """Time passes; returns windows that no idle partition holds open any more.
+
+        Parameters
+        ----------
+        read_until_ms
+            Source partition to wall time: what it had at that moment was taken in here.
+        """
+        for clocks in self._clocks.values():
+            clocks.settle(read_until_ms)
+        return self._close()
+
+    def waits(self, now_ms: int) -> bool:
+        """Whether open windows wait for a partition that may be idle."""
+        return bool(self._open) and any(clocks.waits(now_ms) for clocks in self._clocks.values())
 
     def take_late(self) -> list[LateEvents]:
         """Late events not reported yet; they are reported once, with the next snapshot."""
@@ -169,12 +181,12 @@ class WindowState:
         until = self._closed_until.get(key.kind)
         return until is not None and key.end_ms + self._spec.lateness <= until
 
-    def _close(self, now_ms: int) -> list[ClosedWindow]:
+    def _close(self) -> list[ClosedWindow]:
         if self._replaying:
             return []
         for kind, clocks in self._clocks.items():
-            watermark = clocks.watermark(now_ms)
-            if watermark is None and clocks.all_idle(now_ms):
+            watermark = clocks.watermark()
+            if watermark is None and clocks.all_idle:
                 # The end of the stream: everything open closes, and only that, so that a stream which
                 # comes back finds its later windows open.
                 ends = [key.end_ms + self._spec.lateness for key in self._open if key.kind == kind]

@@ -63,8 +63,13 @@ def totals(closed: list[ClosedWindow]) -> dict[int, int]:
     return dict(found)
 
 
+def tick(state: WindowState, now_ms: int) -> list[ClosedWindow]:
+    """Everything was read up to now."""
+    return state.tick(dict.fromkeys(range(3), now_ms))
+
+
 def end(state: WindowState) -> list[ClosedWindow]:
-    return state.tick(10**15)
+    return tick(state, 10**15)
 
 
 streams = st.integers(1, 3).flatmap(
@@ -167,14 +172,26 @@ def test_a_silent_partition_holds_for_the_idle_timeout_only() -> None:
     state = WindowState(WindowSpec(size=SIZE, idle_timeout=1_000), now_ms=0)
     state.step(0, batch([(0, 50)], {0: 50}, 2), now_ms=0)
     assert state.step(1, batch([(0, 250)], {0: 250}, 2), now_ms=999) == []
-    assert [window.key.start_ms for window in state.tick(1_000)] == [0]
+    assert [window.key.start_ms for window in tick(state, 1_000)] == [0]
+
+
+def test_a_partition_with_unread_records_is_not_silent() -> None:
+    state = WindowState(WindowSpec(size=SIZE, idle_timeout=1_000), now_ms=0)
+    state.step(0, batch([(0, 50)], {0: 50}, 2), now_ms=0)
+    assert state.step(1, batch([(0, 250)], {0: 250}, 2), now_ms=5_000) == []
+    assert not state.waits(999)
+    assert state.waits(5_000)
+    assert state.tick({0: 5_000, 1: 999}) == []
+    assert state.step(2, batch([(1, 60)], {0: 250, 1: 60}, 2), now_ms=9_000) == []
+    assert [window.profile.count for window in state.tick({0: 5_500, 1: 10_000})] == [2]
+    assert not state.has_late
 
 
 def test_constant_event_times_are_a_sign_of_life() -> None:
     state = WindowState(WindowSpec(size=SIZE, idle_timeout=1_000), now_ms=0)
     for now in range(0, 5_000, 500):
         assert state.step(now, batch([(0, 50)], {0: 50}, 1), now_ms=now) == []
-    assert [window.profile.count for window in state.tick(5_500)] == [10]
+    assert [window.profile.count for window in tick(state, 5_500)] == [10]
 
 
 def test_late_events_are_counted_by_window_once() -> None:
@@ -195,10 +212,10 @@ def test_a_replay_closes_nothing_before_it_is_complete() -> None:
         first.step(offset, record, now_ms=0)
     again = WindowState.restore(first.snapshot(), spec, now_ms=0)
     assert again.step(0, records[0], now_ms=0) == []
-    assert again.tick(5_000) == []
+    assert tick(again, 5_000) == []
     for offset in (1, 2, 3):
         assert again.step(offset, records[offset], now_ms=5_000) == []
-    assert [window.profile.count for window in again.tick(10_000)] == [3, 1]
+    assert [window.profile.count for window in tick(again, 10_000)] == [3, 1]
 
 
 def test_references_and_segments_are_windows_of_their_own() -> None:
