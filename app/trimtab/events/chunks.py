@@ -6,6 +6,7 @@ record by itself, and what they do not take goes to :class:`Decoder`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -31,6 +32,8 @@ __all__ = ["ChunkDecoder", "Refusal"]
 Values = Sequence[bytes | None]
 Table = PredictionTable | FeatureTable | LabelTable
 _MODEL = b'"model":"'
+# Rows decoded at once: their structs stay in the cache until they are columns.
+_AT_ONCE = 5_000
 _NOT_TYPED = (msgspec.MsgspecError, EventError, ValueError, OverflowError, RecursionError, TypeError)
 
 
@@ -58,7 +61,7 @@ class ChunkDecoder:
         self._max_bytes = max_bytes
         self.slow = Decoder(models, max_bytes)
         self._batches = BatchReader(models)
-        self._predictions = {name.encode(): TypedPredictions(name, model) for name, model in models.items()}
+        self._predictions = _typed_predictions(models)
         fields = {model.fields for model in models.values()} or {EventFields()}
         self._slow_way: dict[str, tuple[Callable[[bytes | None], Any], Callable[..., Sequence[Table]]]] = {
             "predictions": (self.slow.prediction, self._of_predictions),
@@ -82,15 +85,16 @@ class ChunkDecoder:
     def _singles(self, topic: str, values: Values, sources: Sources) -> tuple[list[Table], list[Refusal]]:
         tables: list[Table] = []
         odd: list[int] = []
-        huge = _longest(values) > self._max_bytes
         parts = self._parts(topic, values)
         if topic == "predictions" and values and (values[0] or b"")[:2] == MAGIC:
             parts = [(None, self._of_avro(values, sources, tables))]
         for typed, rows in parts:
-            if typed is None or huge:
+            if typed is None:
                 odd += rows
-            else:
-                tables += _typed_tables(typed, values, rows, sources, odd)
+                continue
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows if len(rows) <= _AT_ONCE else rows[start : start + _AT_ONCE]
+                tables += self._typed_tables(typed, values, some, sources, odd)
         if not odd:
             return tables, []
         if any(is_batch(values[row] or b"") for row in odd):
@@ -138,7 +142,7 @@ class ChunkDecoder:
             good = [rows[k] for k in np.flatnonzero(fits).tolist()]
             return bad + (self._of_typed_avro(avro, values, good, sources, tables) if good else [])
         try:
-            tables.append(self._predictions[avro.name.encode()].of_avro(columns, _of_rows(sources, rows)))
+            tables.append(self._predictions[avro.name.encode()].of_avro(avro.name, columns, sources.take(rows)))
         except _NOT_TYPED:
             # One of them has a value that does not do; those are few, so halves are tried until they are found.
             if len(rows) == 1:
@@ -148,22 +152,45 @@ class ChunkDecoder:
             return first + self._of_typed_avro(avro, values, rows[half:], sources, tables)
         return []
 
-    def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, list[int]]]:
-        """Rows by the decoder that may take them; None is the slow one."""
+    def _typed_tables(
+        self, typed: _Typed, values: Values, rows: Sequence[int], sources: Sources, odd: list[int]
+    ) -> Sequence[Table]:
+        """Tables of the rows that ``typed`` takes; the others go to ``odd``."""
+        whole = len(rows) == len(values) and isinstance(rows, range)
+        some = values if whole else [values[row] for row in rows]
+        if _longest(some) > self._max_bytes:
+            odd += rows
+            return []
+        structs, taken = _decoded(typed.decode, some, rows, odd)
+        if not structs:
+            return []
+        try:
+            return typed.tables(structs, sources if whole and taken is rows else sources.take(np.array(taken)))
+        except _NOT_TYPED:
+            good = []
+            for position, struct in enumerate(structs):
+                try:
+                    typed.check(struct)
+                    good.append(position)
+                except _NOT_TYPED:
+                    odd.append(taken[position])
+        if not good:
+            return []
+        return typed.tables([structs[k] for k in good], sources.take(np.array([taken[k] for k in good])))
+
+    def _parts(self, topic: str, values: Values) -> list[tuple[_Typed | None, Sequence[int]]]:
+        """Rows by the decoder that may take them, those of one model together; None is the slow one."""
         if topic != "predictions":
-            return [(self._labels if topic == "labels" else self._features, list(range(len(values))))]
+            return [(self._labels if topic == "labels" else self._features, range(len(values)))]
         if len(self._predictions) == 1:
-            return [(next(iter(self._predictions.values())), list(range(len(values))))]
-        parts: dict[bytes, list[int]] = {}
-        for row, value in enumerate(values):
-            start = value.find(_MODEL) + len(_MODEL) if value is not None else 0
-            name = value[start : value.find(b'"', start)] if value is not None else b""
-            rows = parts.get(name)
-            if rows is None:
-                parts[name] = [row]
-            else:
-                rows.append(row)
-        return [(self._predictions.get(name), rows) for name, rows in parts.items()]
+            return [(next(iter(self._predictions.values())), range(len(values)))]
+        rows_of: defaultdict[bytes, list[int]] = defaultdict(list)
+        for row, name in enumerate([_model_of(value or b"") for value in values]):
+            rows_of[name].append(row)
+        parts: dict[_Typed | None, list[int]] = {}
+        for name, rows in rows_of.items():
+            parts.setdefault(self._predictions.get(name), []).extend(rows)
+        return list(parts.items())
 
     def _of_predictions(self, events: Sequence[PredictionEvent], sources: Sources) -> list[Table]:
         tables: list[Table] = []
@@ -175,6 +202,22 @@ class ChunkDecoder:
         return tables
 
 
+def _typed_predictions(models: Mapping[str, ModelConfig]) -> dict[bytes, TypedPredictions]:
+    """The decoder of each model's predictions; models whose predictions are read alike share one."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for name, model in models.items():
+        alike.setdefault((model.fields, model.numeric, model.categorical, model.task, model.labels), []).append(name)
+    found: dict[bytes, TypedPredictions] = {}
+    for names in alike.values():
+        found |= dict.fromkeys([name.encode() for name in names], TypedPredictions(names, models[names[0]]))
+    return found
+
+
+def _model_of(value: bytes) -> bytes:
+    start = value.find(_MODEL) + len(_MODEL)
+    return value[start : value.find(b'"', start)]
+
+
 def _longest(values: Values) -> int:
     try:
         return max([len(value) for value in values])  # type: ignore[arg-type]  # None, which is rare, is a TypeError
@@ -182,47 +225,22 @@ def _longest(values: Values) -> int:
         return max((len(value) for value in values if value is not None), default=0)
 
 
-def _typed_tables(typed: _Typed, values: Values, rows: list[int], sources: Sources, odd: list[int]) -> Sequence[Table]:
-    """Tables of the rows that ``typed`` takes; the others go to ``odd``."""
-    structs, rows = _decoded(typed.decode, values, rows, odd)
-    if not structs:
-        return []
-    try:
-        return typed.tables(structs, _of_rows(sources, rows))
-    except _NOT_TYPED:
-        good = []
-        for position, struct in enumerate(structs):
-            try:
-                typed.check(struct)
-                good.append(position)
-            except _NOT_TYPED:
-                odd.append(rows[position])
-    if not good:
-        return []
-    return typed.tables([structs[k] for k in good], sources.take([rows[k] for k in good]))
-
-
 def _decoded(
-    decode: Callable[[bytes], Any], values: Values, rows: list[int], odd: list[int]
-) -> tuple[list[Any], list[int]]:
-    """Structs of the rows that can be decoded, and those rows."""
-    some = values if len(rows) == len(values) else [values[row] for row in rows]
+    decode: Callable[[bytes], Any], values: Values, rows: Sequence[int], odd: list[int]
+) -> tuple[list[Any], Sequence[int]]:
+    """Structs of the values that can be decoded, and their rows."""
     try:
-        return [decode(value) for value in some], rows  # type: ignore[arg-type]  # None is a TypeError
+        return [decode(value) for value in values], rows  # type: ignore[arg-type]  # None is a TypeError
     except _NOT_TYPED:
         pass
     structs, taken = [], []
-    for row, value in zip(rows, some, strict=True):
+    for row, value in zip(rows, values, strict=True):
         try:
             structs.append(decode(value))  # type: ignore[arg-type]
             taken.append(row)
         except _NOT_TYPED:
             odd.append(row)
     return structs, taken
-
-
-def _of_rows(sources: Sources, rows: list[int]) -> Sources:
-    return sources if len(rows) == len(sources) else sources.take(rows)
 
 
 def _each(

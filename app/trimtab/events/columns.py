@@ -134,7 +134,7 @@ class Categories:
     def __len__(self) -> int:
         return self.codes.size
 
-    def take(self, rows: IntArray) -> Self:
+    def take(self, rows: IntArray | slice) -> Self:
         """The categories of these rows, in this order."""
         return type(self)(self.codes[rows], self.names)
 
@@ -148,6 +148,6 @@ Column = FloatArray | Categories
 """A column of numbers (NaN is missing), or of categories."""
 
 
-def take(column: Column, rows: IntArray) -> Column:
+def take(column: Column, rows: IntArray | slice) -> Column:
     """The values of these rows, in this order."""
     return column.take(rows) if isinstance(column, Categories) else column[rows]

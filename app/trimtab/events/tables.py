@@ -43,6 +43,10 @@ class Sources(_Rows):
     offset: IntArray
     timestamp_ms: IntArray
 
+    def take(self, rows: Any) -> Self:
+        """The sources of these rows; by hand, since there is one for each small table."""
+        return type(self)(self.partition, self.offset[rows], self.timestamp_ms[rows])
+
     def __len__(self) -> int:
         return self.offset.size
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from trimtab.config import ModelConfig
-from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts
+from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts, take
 from trimtab.events.errors import EventError, Reason
 from trimtab.events.tables import Features, PredictionTable, Sources
 from trimtab.events.typed_avro import AvroColumns
@@ -101,11 +101,20 @@ class TypedFeatures:
 
 
 class TypedPredictions:
-    """The predictions of one model, from JSON to a table."""
+    """The predictions of models that are read alike, from JSON to tables.
 
-    def __init__(self, name: str, model: ModelConfig) -> None:
-        self.name = name
+    Parameters
+    ----------
+    names
+        Of the models; their field names, features, task and use of labels are the same.
+    model
+        The configuration of one of them.
+    """
+
+    def __init__(self, names: Sequence[str], model: ModelConfig) -> None:
         self.model = model
+        self._names = frozenset(names)
+        self._one = names[0] if len(names) == 1 else None
         # Without labels nothing is joined, and nobody asks for ids.
         self._ids = model.labels
         self.features = TypedFeatures(model)
@@ -116,7 +125,7 @@ class TypedPredictions:
             "Prediction",
             [
                 ("id", Id),
-                ("model", Literal[name]),
+                ("model", str if self._one is None else Literal[self._one]),
                 ("time", int | float | str),
                 ("version", str | None, None),
                 ("features", self.features.struct | None, None),
@@ -128,32 +137,35 @@ class TypedPredictions:
         )
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
         self._vocabulary = _Vocabulary(self._canonical)
-        self._served: dict[str | None, tuple[int, int]] = {None: (0, -1)}
+        self._served: dict[tuple[str, str | None], tuple[int, int]] = {}
 
     def tables(self, rows: Sequence[Any], sources: Sources) -> list[PredictionTable]:
-        """Tables of decoded structs: those with features, and those that wait for theirs; raises EventError."""
+        """Tables of decoded structs, those of one model together: with features, and waiting for theirs.
+
+        Raises EventError.
+        """
         features = [row.features for row in rows]
         if None not in features:
-            return [self._table(rows, features, sources, self._ids)]
+            return self._tables(rows, features, sources, self._ids)
         whole = [k for k, found in enumerate(features) if found is not None]
         apart = [k for k, found in enumerate(features) if found is None]
-        tables = [self._table([rows[k] for k in apart], None, sources.take(apart), True)]
+        tables = self._tables([rows[k] for k in apart], None, sources.take(apart), True)
         if whole:
             found = [features[k] for k in whole]
-            tables.insert(0, self._table([rows[k] for k in whole], found, sources.take(whole), self._ids))
+            tables = self._tables([rows[k] for k in whole], found, sources.take(whole), self._ids) + tables
         return tables
 
-    def of_avro(self, found: AvroColumns, sources: Sources) -> PredictionTable:
-        """A table of typed Avro records that all fit; raises EventError."""
+    def of_avro(self, name: str, found: AvroColumns, sources: Sources) -> PredictionTable:
+        """A table of one model's typed Avro records that all fit; raises EventError."""
         if found.time_ms.size and not (found.time_ms.min() >= MIN_MS and found.time_ms.max() <= MAX_MS):
             raise EventError(Reason.WRONG_TYPE, "a time is not milliseconds since 1970")
         given = found.prediction
         missing = np.isnan(given).tolist() if self._regression else None
         made = given if missing is None else [None if none else 0 for none in missing]
-        version, learnt = self._versions(found.version, made)
+        version, learnt = self._versions(name, found.version, made)
         _check_scores(found.score)
         return PredictionTable(
-            self.name,
+            name,
             found.ids if self._ids else None,
             found.time_ms,
             version,
@@ -167,7 +179,8 @@ class TypedPredictions:
     def check(self, row: Any) -> None:
         """Raise what :meth:`tables` would raise for one struct."""
         parse_time(row.time, self.model.fields.time)
-        self._serve(row.version, row.prediction)
+        self._check_model(row.model)
+        self._serve(row.model, row.version, row.prediction)
         if not self._regression:
             self._vocabulary[row.prediction]
         if row.score is not None and not 0 <= row.score <= 1:
@@ -175,22 +188,49 @@ class TypedPredictions:
         if row.features is not None:
             self.features.check(row.features)
 
-    def _table(self, rows: Sequence[Any], features: Sequence[Any] | None, sources: Sources, ids: bool) -> Any:
-        predictions = [row.prediction for row in rows]
-        version, learnt = self._versions([row.version for row in rows], predictions)
+    def _tables(
+        self, rows: Sequence[Any], features: Sequence[Any] | None, sources: Sources, ids: bool
+    ) -> list[PredictionTable]:
+        """All columns are made at once and cut where another model begins: a table has a fixed cost."""
+        time_ms = times_of([row.time for row in rows], self.model.fields.time)
+        made = [row.prediction for row in rows]
+        prediction = self._predictions(made)
         score = np.fromiter([row.score for row in rows], np.float64, len(rows))
         _check_scores(score)
-        return PredictionTable(
-            self.name,
-            Texts.of([row.id for row in rows]) if ids else None,
-            times_of([row.time for row in rows], self.model.fields.time),
-            version,
-            learnt,
-            self._predictions(predictions),
-            score,
-            None if features is None else self.features.columns(features),
-            sources,
-        )
+        matrix = None if features is None else self.features.columns(features)
+        served = [row.version for row in rows]
+        tables = []
+        for name, start, end in self._runs(rows):
+            where = slice(start, end)
+            version, learnt = self._versions(name, served[where], made[where])
+            tables.append(
+                PredictionTable(
+                    name,
+                    Texts.of([row.id for row in rows[where]]) if ids else None,
+                    time_ms[where],
+                    version,
+                    learnt,
+                    take(prediction, where),
+                    score[where],
+                    None if matrix is None else matrix.take(where),
+                    sources.take(where),
+                )
+            )
+        return tables
+
+    def _runs(self, rows: Sequence[Any]) -> list[tuple[str, int, int]]:
+        """Models, and where their rows start and end; raises EventError."""
+        if self._one is not None:
+            return [(self._one, 0, len(rows))]
+        names = [row.model for row in rows]
+        starts = [0, *[k for k in range(1, len(names)) if names[k] != names[k - 1]]]
+        for start in starts:
+            self._check_model(names[start])
+        return [(names[start], start, end) for start, end in zip(starts, [*starts[1:], len(names)], strict=True)]
+
+    def _check_model(self, name: str) -> None:
+        if name not in self._names:
+            raise EventError(Reason.UNKNOWN_MODEL, f"model {name!r} is not configured, or is read differently")
 
     def _predictions(self, values: list[Any]) -> Column:
         if self._regression:
@@ -200,22 +240,21 @@ class TypedPredictions:
     def _canonical(self, value: Any) -> str:
         return str(canonical_value(value, self.model.task, self.model.fields.prediction))
 
-    def _versions(self, served: list[str | None], predictions: list[Any]) -> tuple[Any, IntArray]:
-        distinct = set(served)
-        if len(distinct) == 1:
-            version, learnt = self._serve(served[0], None if None in predictions else predictions[0])
+    def _versions(self, name: str, served: list[str | None], predictions: list[Any]) -> tuple[Any, IntArray]:
+        if served.count(served[0]) == len(served):
+            version, learnt = self._serve(name, served[0], None if None in predictions else predictions[0])
             return np.full(len(served), version, np.int32), np.full(len(served), learnt, np.int64)
-        pairs = [self._serve(name, prediction) for name, prediction in zip(served, predictions, strict=True)]
+        pairs = [self._serve(name, one, prediction) for one, prediction in zip(served, predictions, strict=True)]
         both = np.array(pairs, np.int64).reshape(len(pairs), 2)
         return both[:, 0].astype(np.int32), both[:, 1].copy()
 
-    def _serve(self, name: str | None, prediction: Any) -> tuple[int, int]:
-        found = self._served.get(name)
+    def _serve(self, name: str, served: str | None, prediction: Any) -> tuple[int, int]:
+        found = self._served.get((name, served))
         if found is None:
-            version, learnt = parse_served(name, self.name)
+            version, learnt = parse_served(served, name)
             if len(self._served) > VOCABULARY:
-                self._served = {None: (0, -1)}
-            found = self._served[name] = version, -1 if learnt is None else learnt
+                self._served.clear()
+            found = self._served[name, served] = version, -1 if learnt is None else learnt
         if found[0] and prediction is None:
             raise EventError(Reason.MISSING_FIELD, f"{self.model.fields.prediction} is missing though version is given")
         return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trimtab.profiles.cells import LAST_CELL, CellArray, CountArray, cells_of, tally
+from trimtab.profiles.cells import LAST_CELL, CellArray, CountArray, cells_of
 from trimtab.profiles.frame import LARGEST, Frame
 from trimtab.profiles.numeric import NumericProfile
 
@@ -74,7 +74,7 @@ def _histograms(cells: CellArray) -> list[tuple[CellArray, CountArray]]:
     """Occupied cells ascending and their counts, by feature; ``cells`` has shape ``(k, n)``."""
     width = cells.shape[0]
     shifts = np.arange(width, dtype=np.int32) * _SPAN + (LAST_CELL + 1)
-    numbers, counts = tally((cells + shifts[:, None]).ravel())
+    numbers, counts = np.unique(cells + shifts[:, None], return_counts=True)
     edges = np.searchsorted(numbers, np.arange(width + 1) * _SPAN).tolist()
     spans = zip(edges[:-1], edges[1:], shifts, strict=True)
     return [(numbers[start:end] - shift, counts[start:end].copy()) for start, end, shift in spans]

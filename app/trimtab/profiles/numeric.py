@@ -252,7 +252,9 @@ class NumericProfile:
         A cell takes two bytes, a count as few of 1, 2, 4 or 8 as the largest needs: a third of what they take here.
         """
         scalars = [self.count, self.missing, self.non_finite, self.mean, self.m2, self.minimum, self.maximum]
-        counts = self.counts.astype(_count_type(int(self.counts.max(initial=0))))
+        # No count is larger than all of them together, which saves a look at those of a small profile.
+        largest = self.count if self.count < 256 else int(self.counts.max())
+        counts = self.counts.astype(_count_type(largest))
         return [*scalars, self.frame.center, self.frame.scale, self.cells.astype("<i2").tobytes(), counts.tobytes()]
 
     @classmethod
