@@ -187,3 +187,26 @@ def test_alerts_are_readable_soon_after_the_last_event(kafka: KafkaConfig) -> No
     print(f"last event to decided: p50 {np.median(latency_ms):.0f} ms, max {max(latency_ms):.0f} ms")
     assert max(latency_ms) < 2_000
     assert "has drifted" in alerts[0]["summary"]
+
+
+@pytest.mark.timeout(120)
+def test_a_partition_that_nobody_reads_is_not_idle(kafka: KafkaConfig) -> None:
+    """Its records would be late if silence, while the collectors are away, closed their windows."""
+    publish_reference(kafka)
+    topics = Topics(kafka.topic_prefix)
+    collector, out = Collector(kafka), producer(kafka, "service")
+    out.produce(topics.predictions, b"{}", partition=1)
+    assert out.flush(10) == 0
+    with monitor(config_of(kafka)):
+        collector.flush([(0, 500), (2, 500)])
+        collector.flush([(0, 5_000), (2, 5_000)])
+        silent = committed(kafka, topics.metrics, lambda found: total(found) > 0, timeout_s=8)
+        assert total(silent) == 0, "partition 1 has a record that no collector has read"
+        collector.flush([(1, 700)])
+        group = consumer(kafka, "collector", group_id=f"{kafka.topic_prefix}collector")
+        group.commit(offsets=[TopicPartition(topics.predictions, 1, 1)], asynchronous=False)
+        group.close()
+        found = committed(kafka, topics.metrics, lambda found: total(found) >= 5)
+    events = {metric["start_ms"]: metric["value"] for metric in found if metric["statistic"] == "events"}
+    assert events == {0: 3, 5_000: 2}
+    assert not [metric for metric in found if metric["statistic"] == "late_events"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.windows import ReadThrough
 
-STEPS = st.lists(st.sampled_from(["produce", "collect", "commit", "take", "ask", "tick"]), max_size=60)
+STEPS = st.lists(st.sampled_from(["produce", "collect", "commit", "take", "ask", "tick"]), min_size=30, max_size=80)
 
 
 class Pipeline:
@@ -52,6 +52,7 @@ class Pipeline:
 
 
 @given(STEPS)
+@settings(max_examples=300)
 def test_what_was_read_through_was_heard(steps: list[str]) -> None:
     pipeline = Pipeline()
     for step in steps:
@@ -66,7 +67,7 @@ def test_it_arrives_when_all_is_read(steps: list[str]) -> None:
     pipeline = Pipeline()
     for step in steps:
         pipeline.run(step)
-    for step in ("commit", "collect", "commit", *["take"] * 60, *["ask", "tick"] * 3):
+    for step in ("commit", "collect", "commit", *["take"] * 80, *["ask", "tick"] * 3):
         pipeline.run(step)
     assert pipeline.now_ms - pipeline.source.until_ms <= 4
 
