@@ -95,6 +95,8 @@ def measure(bootstrap: str, folder: Path, pending: int, pairs: int) -> Figures:
         seconds, cpu_s = time.perf_counter() - started, collector.cpu_s - cpu_s
         rss_mb = collector.peak_rss_mb
     done = pairs - first / 2
+    if done <= 0:
+        raise SystemExit(f"loadtest: all {pairs:,} pairs were in the first commit; give more --pairs")
     examples = sum(len(decode_examples(m.value())) for m in read_topics(config.kafka, [names.examples]))
     dead = len(list(read_topics(config.kafka, [names.dead_letters])))
     return Figures(pending, done / seconds, 1e6 * cpu_s / done, rss_mb, start_s, examples, dead)

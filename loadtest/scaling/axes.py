@@ -15,6 +15,8 @@ RATE = 100_000
 # Predictions that wait for their labels; measured by ``loadtest joined``.
 PENDING = (100_000, 300_000, 1_000_000)
 
+_LONGER = 6
+
 AXES: Mapping[str, Sequence[Any]] = {
     "run_length": (1, 2, 4),
     "models": (1, 10, 100, 1_000),
@@ -39,4 +41,7 @@ def loads(axis: str, events: int) -> list[tuple[Any, Options]]:
     base = Options(seconds=events / RATE, rate=RATE, backlog=True, drift=False)
     if axis == "run_length":
         return [(value, msgspec.structs.replace(base, seconds=base.seconds * value)) for value in AXES[axis]]
+    if axis == "collectors":
+        # The first one reads while the others start.
+        base = msgspec.structs.replace(base, seconds=base.seconds * _LONGER)
     return [(value, msgspec.structs.replace(base, **{axis: value})) for value in AXES[axis]]

@@ -21,7 +21,7 @@ from trimtab.kafka.embedded import EmbeddedBroker
 
 __all__ = ["Row", "main", "table"]
 
-PAIRS = 50_000
+PAIRS = 500_000
 
 
 class Row(NamedTuple):

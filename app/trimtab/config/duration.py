@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-__all__ = ["Milliseconds", "format_ms", "parse_ms"]
+__all__ = ["Milliseconds", "format_ms", "parse_ms", "parse_rate"]
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d|w)")
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) per (\d.*)")
 
 
 def parse_ms(text: object) -> int:
@@ -48,6 +49,26 @@ def format_ms(value: int) -> str:
         if value % _UNIT_MS[unit] == 0:
             return f"{value // _UNIT_MS[unit]}{unit}"
     return f"{value}ms"
+
+
+def parse_rate(text: str) -> tuple[float, int]:
+    """How many, and in how many milliseconds.
+
+    Raises
+    ------
+    ValueError
+        If it is not like ``1 per 30d``, or not above zero.
+
+    Examples
+    --------
+    >>> parse_rate("0.5 per 1w")
+    (0.5, 604800000)
+    """
+    match = _RATE.fullmatch(text.strip())
+    rate = (float(match[1]), parse_ms(match[2])) if match is not None else (0.0, 0)
+    if min(rate) <= 0:
+        raise ValueError(f"not a rate: {text!r}; write a number above zero and a duration, such as 1 per 30d")
+    return rate
 
 
 Milliseconds = Annotated[int, BeforeValidator(parse_ms)]

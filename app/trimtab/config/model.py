@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trimtab.config.duration import Milliseconds
+from trimtab.config.duration import Milliseconds, parse_rate
 
 __all__ = [
     "AlertSpec",
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NUMERIC_STATISTICS = ("psi", "js", "ks", "wasserstein")
-CATEGORICAL_STATISTICS = ("chi2", "linf")
+NUMERIC_STATISTICS = ("psi", "js", "hellinger", "ks", "cvm", "wasserstein", "energy", "mean", "spread")
+CATEGORICAL_STATISTICS = ("chi2", "psi", "js", "hellinger", "linf", "new_categories")
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -97,8 +97,15 @@ class WindowSpec(Strict):
 
 
 class DriftSpec(Strict):
-    """Thresholds of the drift statistics; an alarm needs the effect and a p-value at most ``alpha``."""
+    """What counts as drift: an effect that reaches its threshold, and a p-value that is small enough.
 
+    ``method: calibrated`` takes p-values from simulated null distributions and finds by itself how small is enough:
+    ``false_alarms`` is the budget, an expected number in event time. ``method: thresholds`` takes formulas, where there
+    are any, and the fixed ``alpha``.
+    """
+
+    method: Literal["calibrated", "thresholds"] = "calibrated"
+    false_alarms: str = "1 per 30d"
     thresholds: dict[str, float] = Field(
         default={"psi": 0.25, "js": 0.2, "ks": 0.2, "wasserstein": 0.5, "chi2": 0.3, "linf": 0.15}
     )
@@ -107,13 +114,25 @@ class DriftSpec(Strict):
     missing_rate: Share = 0.05
     ignore: tuple[str, ...] = Field(default=(), strict=False)
 
+    @property
+    def budget(self) -> tuple[float, int]:
+        """How many false alarms, and in how many milliseconds."""
+        alarms, period_ms = parse_rate(self.false_alarms)
+        return alarms, period_ms
+
+    @field_validator("false_alarms")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
     @field_validator("thresholds")
     @classmethod
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
         known = (*NUMERIC_STATISTICS, *CATEGORICAL_STATISTICS)
         for name in value:
             if name not in known:
-                raise ValueError(f"unknown statistic {name!r}; the statistics are {', '.join(known)}")
+                raise ValueError(f"unknown statistic {name!r}; the statistics are {', '.join(dict.fromkeys(known))}")
         return value
 
 

@@ -1,15 +1,35 @@
 """Drift: how far one window lies from the reference, feature by feature.
 
-A statistic is one file: a function from two profiles to :class:`Measured`, registered by ``@statistic``. To add one,
-write the file, import it below, and name it in the configuration's list; the conformance suite in
-``tests/unit/drift`` picks it up from the registry.
+A statistic is one file: a function of the counts of two profiles, registered by ``@tabulated``, or of the profiles
+themselves, by ``@statistic``. To add one, write the file, import it below, and name it in the configuration's list; the
+conformance suite in ``tests/unit/drift`` picks it up from the registry.
 """
 
-from trimtab.drift import chi_squared, jensen_shannon, ks, linf, missing, psi, wasserstein
+from trimtab.drift import (
+    chi_squared,
+    cramer_von_mises,
+    energy,
+    hellinger,
+    jensen_shannon,
+    ks,
+    linf,
+    missing,
+    new_categories,
+    psi,
+    shift,
+    spread,
+    wasserstein,
+)
+from trimtab.drift.budget import Budget
+from trimtab.drift.calibration import Calibration
 from trimtab.drift.evaluate import FeatureVerdict, Status, evaluate
-from trimtab.drift.registry import Kind, Measured, Statistic, names, statistic, statistics
+from trimtab.drift.nulls import Nulls
+from trimtab.drift.registry import Kind, Measured, Statistic, names, statistic, statistics, tabulated
 
 __all__ = [
+    "Budget",
+    "Calibration",
+    "Nulls",
     "evaluate",
     "FeatureVerdict",
     "Status",
@@ -17,13 +37,20 @@ __all__ = [
     "Statistic",
     "Kind",
     "statistic",
+    "tabulated",
     "statistics",
     "names",
-    "psi",
+    "chi_squared",
+    "cramer_von_mises",
+    "energy",
+    "hellinger",
     "jensen_shannon",
     "ks",
-    "wasserstein",
-    "chi_squared",
     "linf",
     "missing",
+    "new_categories",
+    "psi",
+    "shift",
+    "spread",
+    "wasserstein",
 ]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
-from trimtab.drift.binning import by_category
-from trimtab.drift.registry import NOTHING, Measured, statistic
-from trimtab.drift.significance import homogeneity
-from trimtab.profiles import CategoricalProfile
+from trimtab.drift.registry import tabulated
+from trimtab.drift.shares import normalised, pearson
+from trimtab.profiles.cells import FloatArray
 
 __all__ = ["chi_squared"]
 
 
-@statistic("chi2", kind="categorical")
-def chi_squared(reference: CategoricalProfile, current: CategoricalProfile) -> Measured:
+@tabulated("chi2", "categorical", "categories", p_value=pearson, rare=True)
+def chi_squared(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     """Cramér's V between category and sample, 0 to 1, with the p-value of the chi-squared test.
 
     V is that of two samples of equal size with these shares, ``sqrt(sum((p - q)**2 / (p + q)) / 2)``: plain
@@ -23,12 +22,12 @@ def chi_squared(reference: CategoricalProfile, current: CategoricalProfile) -> M
 
     Examples
     --------
+    >>> from trimtab.profiles import CategoricalProfile
     >>> before, after = CategoricalProfile({"a": 900, "b": 100}), CategoricalProfile({"a": 50, "b": 50})
     >>> chi_squared(before, after).value > 0.3
     True
     """
-    if reference.count == 0 or current.count == 0:
-        return NOTHING
-    _, expected, found = by_category(reference, current)
-    p, q = expected / expected.sum(), found / found.sum()
-    return Measured(math.sqrt(min(1.0, float(((p - q) ** 2 / (p + q)).sum()) / 2)), homogeneity(expected, found))
+    p, q = normalised(expected), normalised(found)
+    both = p + q
+    terms = np.square(p - q) / np.where(both > 0, both, 1.0)
+    return np.asarray(np.sqrt(np.minimum(terms.sum(axis=-1) / 2, 1.0)))

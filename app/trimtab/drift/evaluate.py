@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trimtab.config import DriftSpec
+from trimtab.drift.calibration import Calibration
 from trimtab.drift.registry import Kind, Measured, statistics
 from trimtab.profiles import SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
 
@@ -45,13 +46,14 @@ def evaluate(
     spec: DriftSpec,
     min_count: int,
     features: Iterable[str],
+    calibration: Calibration | None = None,
 ) -> list[FeatureVerdict]:
     """One verdict per feature, in the order given; then the score's when both sides have one.
 
-    A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most
-    ``spec.alpha``. A feature has drifted when ``spec.agree`` of them are, or all that are configured for
-    its kind when these are fewer. A missing rate that rose by more than ``spec.missing_rate`` comes before
-    drift, since the values that still arrive are no fair sample. A feature in ``spec.ignore`` is measured
+    A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most the
+    level: ``spec.alpha``, or what ``calibration`` finds. A feature has drifted when ``spec.agree`` of them are, or all
+    that are configured for its kind when these are fewer. A missing rate that rose by more than ``spec.missing_rate``
+    comes before drift, since the values that still arrive are no fair sample. A feature in ``spec.ignore`` is measured
     and never has drifted.
 
     Parameters
@@ -62,6 +64,8 @@ def evaluate(
         Profiled in the reference's frames and categories.
     min_count
         Events, and usable values, under which nothing is said.
+    calibration
+        None takes the formulas' p-values and ``spec.alpha``.
 
     Examples
     --------
@@ -79,14 +83,63 @@ def evaluate(
         both = (reference.profile.numeric, window.numeric)
         if all(SCORE in profiles for profiles in both):
             wanted.append(SCORE)
-    return [_verdict(reference, window, spec, min_count, feature) for feature in wanted]
+    found = [_measured(reference, window, spec, min_count, feature, calibration) for feature in wanted]
+    if calibration is None:
+        return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]
+    tested = [one for one in found if isinstance(one, _Feature) and one.name not in spec.ignore]
+    level = calibration.level([p_value for one in tested for p_value in one.p_values(spec)])
+    verdicts = [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
+    calibration.settle(sum(len(verdict.exceeded) for verdict in verdicts if verdict.feature not in spec.ignore))
+    return verdicts
 
 
-def _verdict(
-    reference: Reference | None, window: WindowProfile, spec: DriftSpec, min_count: int, feature: str
-) -> FeatureVerdict:
+@dataclass(frozen=True, slots=True)
+class _Feature:
+    """A feature that could be measured."""
+
+    name: str
+    before: Profile
+    after: Profile
+    measured: Mapping[str, Measured]
+
+    def p_values(self, spec: DriftSpec) -> list[float]:
+        """Those that take part in the budget."""
+        wanted = {*spec.thresholds, MISSING_RATE}
+        return [m.p_value for name, m in self.measured.items() if name in wanted and m.p_value is not None]
+
+    def verdict(self, spec: DriftSpec, min_count: int, level: float) -> FeatureVerdict:
+        """What is the matter with it, when p-values up to ``level`` are small enough."""
+        limits = spec.thresholds
+        exceeded = {n for n, m in self.measured.items() if _exceeded(m, limits.get(n), level)}
+        enough = min(spec.agree, len(self.measured.keys() & limits.keys()))
+        status: Status = "ok"
+        if self._is_missing(spec, level):
+            status = "missing"
+            exceeded.add(MISSING_RATE)
+        elif self.before.count == 0:
+            status = "no_reference"
+        elif self.after.count < min_count:
+            status = "too_few"
+        elif 0 < enough <= len(exceeded) and self.name not in spec.ignore:
+            status = "drift"
+        return FeatureVerdict(self.name, status, self.measured, tuple(sorted(exceeded)))
+
+    def _is_missing(self, spec: DriftSpec, level: float) -> bool:
+        p_value = self.measured[MISSING_RATE].p_value
+        rose = self.after.missing_rate - self.before.missing_rate > spec.missing_rate
+        return rose and (spec.method == "thresholds" or p_value is None or p_value <= level)
+
+
+def _measured(
+    reference: Reference | None,
+    window: WindowProfile,
+    spec: DriftSpec,
+    min_count: int,
+    feature: str,
+    calibration: Calibration | None,
+) -> FeatureVerdict | _Feature:
     before = None if reference is None else _find(reference.profile, feature)
-    if before is None or before.total == 0:
+    if reference is None or before is None or before.total == 0:
         return FeatureVerdict(feature, "no_reference")
     # A window whose events never name the feature has it missing from every one of them.
     after = _find(window, feature) or _all_missing(before, window.count)
@@ -97,19 +150,11 @@ def _verdict(
     kind: Kind = "numeric" if isinstance(before, NumericProfile) else "categorical"
     configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]
     measured = {s.name: s.function(before, after) for s in configured}
-    exceeded = {n for n, m in measured.items() if _exceeded(m, spec.thresholds.get(n), spec.alpha)}
-    enough = min(spec.agree, len(measured.keys() & spec.thresholds.keys()))
-    status: Status = "ok"
-    if after.missing_rate - before.missing_rate > spec.missing_rate:
-        status = "missing"
-        exceeded.add(MISSING_RATE)
-    elif before.count == 0:
-        status = "no_reference"
-    elif after.count < min_count:
-        status = "too_few"
-    elif 0 < enough <= len(exceeded) and feature not in spec.ignore:
-        status = "drift"
-    return FeatureVerdict(feature, status, measured, tuple(sorted(exceeded)))
+    if calibration is not None and min(before.count, after.count) > 0:
+        name = f"{reference.id}/{feature}"
+        for s in configured:
+            measured[s.name] = calibration.calibrated(s, name, before, after, measured[s.name])
+    return _Feature(feature, before, after, measured)
 
 
 def _find(profile: WindowProfile, feature: str) -> Profile | None:
@@ -130,7 +175,7 @@ def _comparable(before: Profile, after: Profile) -> bool:
     return type(before) is type(after)
 
 
-def _exceeded(measured: Measured, threshold: float | None, alpha: float) -> bool:
+def _exceeded(measured: Measured, threshold: float | None, level: float) -> bool:
     if threshold is None or measured.value < threshold:
         return False
-    return measured.p_value is None or measured.p_value <= alpha
+    return measured.p_value is None or measured.p_value <= level

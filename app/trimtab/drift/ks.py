@@ -7,16 +7,20 @@ import math
 import numpy as np
 from scipy import special
 
-from trimtab.drift.binning import require_same_frame
-from trimtab.drift.registry import NOTHING, Measured, statistic
-from trimtab.profiles import NumericProfile
-from trimtab.profiles.cells import merge_cells
+from trimtab.drift.distribution import difference
+from trimtab.drift.registry import tabulated
+from trimtab.profiles.cells import FloatArray
 
 __all__ = ["ks"]
 
 
-@statistic("ks", kind="numeric")
-def ks(reference: NumericProfile, current: NumericProfile) -> Measured:
+def _kolmogorov(expected: FloatArray, found: FloatArray, at: FloatArray, value: float) -> float:
+    n, m = float(expected.sum()), float(found.sum())
+    return float(special.kolmogorov(value * math.sqrt(n * m / (n + m))))
+
+
+@tabulated("ks", "numeric", "cells", p_value=_kolmogorov)
+def ks(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     """Largest distance of the two distribution functions, 0 to 1, seen at the edges of cells.
 
     Looking at edges only can miss the peak: the value is at most the exact one, and smaller by no more than
@@ -31,16 +35,9 @@ def ks(reference: NumericProfile, current: NumericProfile) -> Measured:
 
     Examples
     --------
-    >>> from trimtab.profiles import IDENTITY
+    >>> from trimtab.profiles import IDENTITY, NumericProfile
     >>> low = NumericProfile.of(np.array([1.0, 2.0, 3.0, 4.0]), IDENTITY)
     >>> ks(low, NumericProfile.of(np.array([3.0, 4.0]), IDENTITY)).value
     0.5
     """
-    if reference.count == 0 or current.count == 0:
-        return NOTHING
-    require_same_frame(reference, current)
-    n, m = reference.count, current.count
-    # F/n - G/m over a common denominator stays in whole numbers: equal distributions differ by exactly zero.
-    _, steps = merge_cells(reference.cells, reference.counts * m, current.cells, -current.counts * n)
-    value = float(np.abs(np.cumsum(steps)).max()) / (n * m)
-    return Measured(value, float(special.kolmogorov(value * math.sqrt(n * m / (n + m)))))
+    return np.asarray(np.abs(difference(expected, found)).max(axis=-1))

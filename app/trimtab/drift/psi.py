@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from trimtab.drift.binning import binned
-from trimtab.drift.registry import NOTHING, Measured, statistic
-from trimtab.drift.significance import homogeneity
-from trimtab.profiles import NumericProfile
+from trimtab.drift.registry import tabulated
+from trimtab.drift.shares import pearson, smoothed
+from trimtab.profiles.cells import FloatArray
 
-__all__ = ["psi"]
-
-BINS = 10
-_PSEUDO_COUNT = 0.5
+__all__ = ["categorical_psi", "psi"]
 
 
-@statistic("psi", kind="numeric")
-def psi(reference: NumericProfile, current: NumericProfile) -> Measured:
+@tabulated("psi", "numeric", "tenths", order=2, p_value=pearson)
+def psi(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     """PSI over the reference's deciles: the sum of ``(q - p) ln(q / p)``; nats, from 0, unbounded.
 
     Half an event is added to every bin of both sides (Krichevsky and Trofimov's 1/2), so that an empty bin
@@ -32,7 +28,7 @@ def psi(reference: NumericProfile, current: NumericProfile) -> Measured:
 
     Examples
     --------
-    >>> from trimtab.profiles import Frame
+    >>> from trimtab.profiles import Frame, NumericProfile
     >>> ramp = np.linspace(0.0, 1.0, 1000)
     >>> reference = NumericProfile.of(ramp, Frame.of(ramp))
     >>> psi(reference, reference)
@@ -40,9 +36,20 @@ def psi(reference: NumericProfile, current: NumericProfile) -> Measured:
     >>> psi(reference, NumericProfile.of(ramp + 0.2, reference.frame)).value > 0.25
     True
     """
-    if reference.count == 0 or current.count == 0:
-        return NOTHING
-    expected, found = binned(reference, current, BINS)
-    p = (expected + _PSEUDO_COUNT) / (expected + _PSEUDO_COUNT).sum()
-    q = (found + _PSEUDO_COUNT) / (found + _PSEUDO_COUNT).sum()
-    return Measured(float(((q - p) * np.log(q / p)).sum()), homogeneity(expected, found))
+    p, q = smoothed(expected, found)
+    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
+
+
+@tabulated("psi", "categorical", "categories", order=2, p_value=pearson, rare=True)
+def categorical_psi(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
+    """PSI over the categories, as :func:`psi` has it over bins.
+
+    Examples
+    --------
+    >>> from trimtab.profiles import CategoricalProfile
+    >>> before, after = CategoricalProfile({"a": 900, "b": 100}), CategoricalProfile({"a": 50, "b": 50})
+    >>> categorical_psi(before, after).value > 0.25
+    True
+    """
+    p, q = smoothed(expected, found)
+    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))

@@ -25,6 +25,7 @@ import orjson
 from faust.types import TP
 
 from trimtab.config import Config
+from trimtab.drift import Nulls
 from trimtab.errors import KafkaError
 from trimtab.events import decode
 from trimtab.kafka.clients import admin
@@ -77,6 +78,7 @@ class Monitor:
         self._topics = Topics(config.kafka.topic_prefix)
         self._topic: str = self._topics.profiles
         self._kafka = admin(config.kafka)
+        self._nulls = Nulls()
         self._partitions: dict[int, _Partition] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._queue: Any = None
@@ -141,7 +143,8 @@ class Monitor:
             partition = self._partitions.get(message.partition)
             if partition is None:
                 tp = TP(self._topic, message.partition)
-                partition = _Partition(self._config, self._app, self._references, tp, self._lock(tp.partition))
+                lock = self._lock(tp.partition)
+                partition = _Partition(self._config, self._app, self._references, self._nulls, tp, lock)
                 await partition.start()
                 self._partitions[message.partition] = partition
             partition.take(message.offset, message.value)
@@ -166,13 +169,16 @@ class _Partition:
         Whoever calls :meth:`take` and :meth:`tick` holds it; :meth:`close` takes it.
     """
 
-    def __init__(self, config: Config, app: faust.App, references: References, tp: TP, lock: asyncio.Lock) -> None:
+    def __init__(
+        self, config: Config, app: faust.App, references: References, nulls: Nulls, tp: TP, lock: asyncio.Lock
+    ) -> None:
         self.tp = tp
         self.taken = 0
         self.active_s = time.monotonic()
         self._config = config
         self._app = app
         self._references = references
+        self._nulls = nulls
         self._lock = lock
         self._topics = Topics(config.kafka.topic_prefix)
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}{ROLE}-{tp.partition}")
@@ -274,7 +280,8 @@ class _Partition:
         alerts: list[dict[str, Any]] = []
         for window in closed:
             reference = await asyncio.to_thread(self._references.get, model.name, window.key.version)
-            new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
+            # In a thread, since the first window of a reference and a size has its nulls simulated.
+            new_metrics, new_alerts = await asyncio.to_thread(model.verdicts.judge, window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
@@ -288,18 +295,18 @@ class _Partition:
         if name not in self._models:
             if name not in self._config.models:
                 return None
-            self._models[name] = _Model(name, self._config, self._states.pop(f"{ROLE}/{name}", {}))
+            self._models[name] = _Model(name, self._config, self._nulls, self._states.pop(f"{ROLE}/{name}", {}))
         return self._models[name]
 
 
 class _Model:
     """Windows and alerts of one model."""
 
-    def __init__(self, name: str, config: Config, state: dict[str, Any]) -> None:
+    def __init__(self, name: str, config: Config, nulls: Nulls, state: dict[str, Any]) -> None:
         model = config.models[name]
         self.name = name
         self.windows = WindowState(model.window, _now_ms(), state.get("windows"))
-        self.verdicts = Verdicts(name, model, state.get("alerts"))
+        self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"))
 
     def snapshot(self) -> dict[str, Any]:
         """The state record: what a successor needs beside the unacknowledged records."""
@@ -307,7 +314,7 @@ class _Model:
             "model": self.name,
             "offset": self.windows.offset,
             "windows": self.windows.snapshot(),
-            "alerts": self.verdicts.snapshot(),
+            "verdicts": self.verdicts.snapshot(),
         }
 
 

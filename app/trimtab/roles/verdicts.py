@@ -10,6 +10,7 @@ from typing import Any
 from trimtab import drift, performance
 from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
 from trimtab.config import ModelConfig
+from trimtab.drift import Budget, Calibration, Nulls
 from trimtab.profiles import Reference
 from trimtab.windows import ClosedWindow, LateEvents, WindowKey
 
@@ -51,18 +52,28 @@ class Verdicts:
     ----------
     name, model
         The model and its configuration.
-    alerts
-        Restored alert states by fingerprint, as :meth:`snapshot` gave them.
+    nulls
+        Null distributions, shared by all models of a process.
+    state
+        What :meth:`snapshot` gave, to go on from there.
     """
 
-    def __init__(self, name: str, model: ModelConfig, alerts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, name: str, model: ModelConfig, nulls: Nulls, state: Mapping[str, Any] | None = None) -> None:
+        wire = state or {}
         self._name = name
         self._model = model
-        self._alerts = {key: AlertState.from_wire(wire) for key, wire in (alerts or {}).items()}
+        self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
+        self._calibration: Calibration | None = None
+        if model.drift.method == "calibrated":
+            budget = Budget(*model.drift.budget, earned=float(wire.get("earned", 0.0)))
+            # Each segment is a window of its own.
+            segments = sum(len(getattr(model.features[name], "values", ())) + 2 for name in model.segments)
+            self._calibration = Calibration(nulls, budget, model.window.size, 1 / (1 + segments))
 
     def snapshot(self) -> dict[str, Any]:
-        """Alerts that are pending or firing, plain types."""
-        return {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
+        """Alerts that are pending or firing, and the budget's state; plain types."""
+        alerts = {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
+        return {"alerts": alerts, "earned": 0.0 if self._calibration is None else self._calibration.budget.earned}
 
     def judge(
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
@@ -91,7 +102,12 @@ class Verdicts:
             return metrics, []
         spec = self._model.drift
         limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate}
-        verdicts = drift.evaluate(reference, window.profile, spec, self._model.window.min_count, self._model.features)
+        least, features = self._model.window.min_count, self._model.features
+        verdicts = drift.evaluate(reference, window.profile, spec, least, features, self._calibration)
+        if self._calibration is not None:
+            budget = self._calibration.budget
+            for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
+                metrics.append(self._metric(key, None, name, value, count, status))
         findings = []
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}

@@ -53,8 +53,8 @@ def test_drift() -> None:
     verdict = judge(numeric(sample(1_000, 1) + 1))
     assert (verdict.status, verdict.exceeded) == ("drift", ("js", "ks", "psi", "wasserstein"))
     verdict = judge(categories=["blue"] * 900 + ["red"] * 100)
-    assert (verdict.status, verdict.exceeded) == ("drift", ("chi2", "linf"))
-    assert verdict.measured.keys() == {"chi2", "linf", "missing_rate"}
+    assert (verdict.status, verdict.exceeded) == ("drift", ("chi2", "js", "linf", "psi"))
+    assert verdict.measured.keys() == {"chi2", "js", "linf", "missing_rate", "psi"}
 
 
 def test_new_categories_are_drift() -> None:

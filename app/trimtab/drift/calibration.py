@@ -1,0 +1,51 @@
+"""P-values from simulated nulls, and the level that a budget of false alarms allows, for the windows of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trimtab.drift.budget import Budget
+from trimtab.drift.nulls import Nulls
+from trimtab.drift.registry import Measured, Statistic
+
+__all__ = ["Calibration"]
+
+# A formula that says more is believed: it errs on the large side or by little, and no level is ever so high.
+_CLEAR = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the tests of one window are made comparable, and how many of them may be rejected.
+
+    Parameters
+    ----------
+    window_ms
+        Event time from this window to the next.
+    share
+        Of the budget, when a window's segments are tested apart.
+    """
+
+    nulls: Nulls
+    budget: Budget
+    window_ms: int
+    share: float = 1.0
+
+    def calibrated(self, statistic: Statistic, name: str, before: Any, after: Any, measured: Measured) -> Measured:
+        """The statistic with its p-value from the null of this reference and size."""
+        p_value = measured.p_value
+        if statistic.view is None or (p_value is not None and p_value > _CLEAR):
+            return measured
+        if statistic.rare and p_value is not None and 1 in before.counts.values():
+            return measured
+        return Measured(measured.value, self.nulls.p_value(statistic, name, before, after, measured.value))
+
+    def level(self, p_values: Sequence[float]) -> float:
+        """Largest p-value that is small enough."""
+        return self.budget.level(self.window_ms, p_values, self.share)
+
+    def settle(self, rejections: int) -> None:
+        """So many were."""
+        self.budget.settle(rejections)
