@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -103,9 +104,9 @@ class _Feature:
     measured: Mapping[str, Measured]
 
     def p_values(self, spec: DriftSpec) -> list[float]:
-        """Those that take part in the budget."""
+        """Those that take part in the budget; one that was not found out counts like any small one."""
         wanted = {*spec.thresholds, MISSING_RATE}
-        return [m.p_value for name, m in self.measured.items() if name in wanted and m.p_value is not None]
+        return [m.p_value or 0.0 for name, m in self.measured.items() if name in wanted]
 
     def verdict(self, spec: DriftSpec, min_count: int, level: float) -> FeatureVerdict:
         """What is the matter with it, when p-values up to ``level`` are small enough."""
@@ -152,8 +153,10 @@ def _measured(
     measured = {s.name: s.function(before, after) for s in configured}
     if calibration is not None and min(before.count, after.count) > 0:
         name = f"{reference.id}/{feature}"
+        # Simulation is dear; where there is no effect its answer changes nothing.
         for s in configured:
-            measured[s.name] = calibration.calibrated(s, name, before, after, measured[s.name])
+            if measured[s.name].value >= spec.thresholds.get(s.name, math.inf):
+                measured[s.name] = calibration.calibrated(s, name, before, after, measured[s.name])
     return _Feature(feature, before, after, measured)
 
 
