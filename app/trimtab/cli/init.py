@@ -22,6 +22,8 @@ def init(
     time: Annotated[
         str | None, typer.Option(help="Column with the event time [default: rows one second apart].")
     ] = None,
+    prediction: Annotated[str | None, typer.Option(help="Column with a model's predictions, for backtests.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column with its probabilities.")] = None,
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("trimtab.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
@@ -29,7 +31,7 @@ def init(
     # Said before the work is done, and held by the exclusive mode below.
     if out.exists() and not force:
         raise ConfigError(f"{out}: exists already; give another --out, or --force to overwrite it")
-    config = infer_config(file, label=label, name=name, time=time)
+    config = infer_config(file, label=label, name=name, time=time, prediction=prediction, score=score)
     text = render_yaml(config)
     # Without the environment: its overrides may be meant for models that are not in this file.
     parse_config(text, source=str(out), environ={})

@@ -39,8 +39,8 @@ def simulate(
     from trimtab.demo.measure import percentile, read_examples, staleness
     from trimtab.demo.simulate import Simulation, train_rows_of
     from trimtab.demo.story import Story
-    from trimtab.demo.table import read_table
     from trimtab.errors import ConfigError
+    from trimtab.files import read_table
 
     try:
         step_ms = parse_ms(step)

@@ -49,7 +49,14 @@ class InferredConfig(dict[str, Any]):
 
 
 def infer_config(
-    path: Path, *, label: str | None, name: str | None, time: str | None = None, rows: int = 50_000
+    path: Path,
+    *,
+    label: str | None,
+    name: str | None,
+    time: str | None = None,
+    prediction: str | None = None,
+    score: str | None = None,
+    rows: int = 50_000,
 ) -> InferredConfig:
     """Guess a configuration from the first ``rows`` rows of a table with one header line.
 
@@ -64,6 +71,8 @@ def infer_config(
     time
         Column with the event time. Without it the rows are taken to be one second apart, and the windows are
         sized in such seconds.
+    prediction, score
+        Columns with what a model has predicted, and its probability; they are no features.
     rows
         How many rows to look at.
 
@@ -76,15 +85,17 @@ def infer_config(
     count = len(next(iter(columns.values())))
     if count == 0:
         raise ConfigError(f"{path}: there is a header but no rows; add data")
-    label = _pick(path, columns, label, time)
+    label = _pick(path, columns, label, {"--time": time, "--prediction": prediction, "--score": score})
     kind = _task(path, label, [v for v in columns[label] if v is not None])
-    features, notes = _features({c: v for c, v in columns.items() if c not in (label, time)})
+    used = {"label": label, "prediction": prediction, "score": score, "time": time}
+    features, notes = _features({c: v for c, v in columns.items() if c not in used.values()})
     if not features:
         raise ConfigError(f"{path}: no column is left as a feature beside label {label!r}; is the delimiter a comma?")
     model = {
         **kind,
         "mode": "frozen",
         "features": features,
+        "columns": {what: column for what, column in used.items() if column is not None},
         "window": _window(path, columns[time] if time else None, time, count),
         "performance": [_performance(kind["task"], columns[label])],
         "factory": _factory(kind["task"], features),
@@ -100,7 +111,7 @@ def infer_config(
 
 
 _ORDER = (
-    "task", "mode", "features", "classes", "window", "performance", "factory", "first_version_after",
+    "task", "mode", "features", "classes", "columns", "window", "performance", "factory", "first_version_after",
 )  # fmt: skip
 
 
@@ -239,15 +250,20 @@ def _plain(value: Any) -> Any:
 # --- guessing -------------------------------------------------------------------------------------------
 
 
-def _pick(path: Path, columns: Mapping[str, object], label: str | None, time: str | None) -> str:
-    for option, column in (("--label", label), ("--time", time)):
+def _pick(path: Path, columns: Mapping[str, object], label: str | None, others: Mapping[str, str | None]) -> str:
+    """The label; ``others`` are columns by the option that names them."""
+    named = {"--label": label, **others}
+    for option, column in named.items():
         if column is not None and column not in columns:
             close = difflib.get_close_matches(column, columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the columns are {', '.join(columns)}"
             raise ConfigError(f"{path}: {option}: no column {column!r}; {hint}")
-    if label is not None and label == time:
-        raise ConfigError(f"{path}: {label!r} cannot be both the label and the time")
-    rest = [column for column in columns if column != time]
+    given = [(column, option) for option, column in named.items() if column is not None]
+    for column, option in given:
+        first = next(other for name, other in given if name == column)
+        if first != option:
+            raise ConfigError(f"{path}: {column!r} cannot be both {first} and {option}")
+    rest = [column for column in columns if column not in others.values()]
     if not rest:
         raise ConfigError(f"{path}: only one column; a label and a feature are needed")
     return label or rest[-1]
@@ -391,6 +407,7 @@ def _model_name(path: Path, name: str | None) -> str:
 _COMMENTS = {
     "mode": "frozen: changes only by promotion; online: keeps learning from every label",
     "features": "min, max and values are only what the file held: widen or remove them as you know better",
+    "columns": "of tables that `trimtab backtest` reads",
     "window": "event time; smaller windows see drift sooner, larger ones see smaller drift",
     "performance": "alarm when a window is worse than the reference by more than this",
     "first_version_after": "examples from which the first version learns",

@@ -23,6 +23,7 @@ __all__ = [
     "ProbationSpec",
     "PublishSpec",
     "RaceSpec",
+    "TableColumns",
     "Triggers",
     "WindowSpec",
 ]
@@ -81,6 +82,15 @@ class EventFields(Strict):
     prediction: str = "prediction"
     score: str = "score"
     label: str = "label"
+
+
+class TableColumns(Strict):
+    """Columns of this model's tables: what ``trimtab backtest`` reads beside the features."""
+
+    label: str | None = None
+    prediction: str | None = None
+    score: str | None = None
+    time: str | None = None
 
 
 class WindowSpec(Strict):
@@ -241,6 +251,7 @@ class ModelConfig(Strict):
     features: dict[str, Feature] = Field(min_length=1)
     classes: tuple[str, ...] = Field(default=(), strict=False)
     fields: EventFields = EventFields()
+    columns: TableColumns = TableColumns()
     segments: tuple[str, ...] = Field(default=(), strict=False)
     window: WindowSpec = WindowSpec()
     labels: bool = True

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from trimtab.config import ModelConfig
-from trimtab.demo.table import Table
 from trimtab.events import canonical_features, canonical_value
+from trimtab.files import Table
 from trimtab.training.factory import build
 from trimtab.training.lineage import model_input
 from trimtab.training.task import make_task

@@ -10,8 +10,8 @@ from typing import Any
 from trimtab.demo.baseline import accuracy_by_decile, no_change
 from trimtab.demo.measure import ExampleLog, percentile, staleness
 from trimtab.demo.simulate import Played
-from trimtab.demo.table import Table
 from trimtab.demo.watch import Heard
+from trimtab.files import Table
 
 __all__ = ["Evidence", "alert_entry", "expected_events", "result"]
 

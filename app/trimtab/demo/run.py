@@ -28,10 +28,10 @@ from trimtab.demo.plot import Chart, Curve, Mark, warm_up, write_plot
 from trimtab.demo.report import Evidence, expected_events, result
 from trimtab.demo.simulate import Played, Simulation
 from trimtab.demo.story import Story
-from trimtab.demo.table import Table, read_table
 from trimtab.demo.watch import Watch
 from trimtab.errors import ConfigError
 from trimtab.events import canonical_value
+from trimtab.files import Table, read_table
 from trimtab.registry.index import RegistryIndex
 from trimtab.roles.supervisor import Supervisor
 

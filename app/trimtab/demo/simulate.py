@@ -15,9 +15,9 @@ from trimtab import ModelFollower, Producer
 from trimtab.client import ProducerStats, ServedModel
 from trimtab.config import Config
 from trimtab.demo.playback import Pacer, Step, steps
-from trimtab.demo.table import Table
 from trimtab.errors import ConfigError, TrainingError
 from trimtab.events import canonical_value
+from trimtab.files import Table
 
 __all__ = ["Played", "Reload", "Simulation", "train_rows_of"]
 

@@ -9,6 +9,8 @@ from typing import Any
 from trimtab.drift.budget import Budget
 from trimtab.drift.nulls import Nulls
 from trimtab.drift.registry import Measured, Statistic
+from trimtab.drift.significance import homogeneity
+from trimtab.drift.tables import table
 
 __all__ = ["Calibration"]
 
@@ -40,7 +42,12 @@ class Calibration:
             return measured
         if statistic.rare and p_value is not None and 1 in before.counts.values():
             return measured
-        return Measured(measured.value, self.nulls.p_value(statistic, name, before, after, measured.value))
+        simulated = self.nulls.p_value(statistic, name, before, after, measured.value)
+        if simulated is None:
+            # The reference is a constant, or nearly: whether its bins hold as many is a question with a formula.
+            columns = table("categories" if statistic.kind == "categorical" else "tenths", before, after)
+            simulated = homogeneity(columns.expected, columns.found) if p_value is None else p_value
+        return Measured(measured.value, simulated)
 
     def level(self, p_values: Sequence[float]) -> float:
         """Largest p-value that is small enough."""

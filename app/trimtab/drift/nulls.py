@@ -42,6 +42,11 @@ class Null:
     values: FloatArray
     order: int
 
+    @property
+    def degenerate(self) -> bool:
+        """The tail is one value, as of a constant: how rare a larger one is cannot be told from it."""
+        return bool(self.values[-math.ceil(self.values.size * _TAIL)] == self.values[-1])
+
     def p_value(self, value: float) -> float:
         """Probability of a value at least as large, above 0; half of an equal one counts (Lancaster's mid-p, 1961).
 
@@ -66,7 +71,7 @@ class Null:
         excess = float((self.values[start:] ** power).mean()) - from_there
         beyond = value**power - from_there
         if excess <= 0:  # all values of the tail are equal
-            return (size - start) / size if beyond <= 0 else 1 / (size + 1)
+            return _TAIL if beyond <= 0 else 1 / (size + 1)
         return max(_TAIL * math.exp(-beyond / excess), 5e-324)
 
 
@@ -96,8 +101,8 @@ class Nulls:
         self._replicates = replicates
         self._known: OrderedDict[tuple[str, str, str, int], Null] = OrderedDict()
 
-    def p_value(self, statistic: Statistic, name: str, reference: Any, current: Any, value: float) -> float:
-        """P-value of a value that ``statistic`` gave for two profiles, neither empty.
+    def p_value(self, statistic: Statistic, name: str, reference: Any, current: Any, value: float) -> float | None:
+        """P-value of a value that ``statistic`` gave for two profiles, neither empty; None when simulation cannot tell.
 
         Parameters
         ----------
@@ -117,8 +122,9 @@ class Nulls:
         if key not in self._known:
             self._simulate(statistic.view, name, reference, bucket)
         self._known.move_to_end(key)
-        size = _size(bucket)
-        return self._known[key].p_value(value * ((1 / n + 1 / size) / (1 / n + 1 / m)) ** (statistic.order / 2))
+        null, size = self._known[key], _size(bucket)
+        scaled = value * ((1 / n + 1 / size) / (1 / n + 1 / m)) ** (statistic.order / 2)
+        return None if null.degenerate and scaled > null.values[-1] else null.p_value(scaled)
 
     def _simulate(self, view: View, name: str, reference: Any, bucket: int) -> None:
         """All statistics of one view, since drawing the counts is what costs."""

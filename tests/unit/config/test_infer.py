@@ -235,7 +235,7 @@ def test_parquet(tmp_path: Path) -> None:
          "is the delimiter a comma?"),
         ("t.csv", b"price,b\n1,2\n", {"label": "prize"}, "--label: no column 'prize'; did you mean 'price'?"),
         ("t.csv", b"a,b\n1,2\n", {"time": "zzz"}, "--time: no column 'zzz'; the columns are a, b"),
-        ("t.csv", b"a,b\n1,2\n", {"time": "a", "label": "a"}, "'a' cannot be both the label and the time"),
+        ("t.csv", b"a,b\n1,2\n", {"time": "a", "label": "a"}, "'a' cannot be both --label and --time"),
         ("t.csv", b"a\n1\n", {"time": "a"}, "only one column; a label and a feature are needed"),
         ("t.csv", b"a,x,b\n5,1,0\n5,2,1\n", {"time": "a"}, "time 'a' does not advance; choose another "
          "with --time"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from trimtab.errors import ConfigError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "event_times", "read_columns", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,22 @@ def read_table(
     ConfigError
         If the file cannot be read, a column is not there, or the times are not in order.
     """
-    columns = _columns(path)
+    columns = read_columns(path)
     for name in (label, time):
         if name is not None and name not in columns:
             raise ConfigError(f"{path}: no column {name!r}; the columns are {', '.join(columns)}")
     rows = len(columns[label])
     if rows == 0:
         raise ConfigError(f"{path}: there is a header but no rows; add data")
-    times = _times(path, columns[time], time) if time is not None else _steps(start, step_ms, rows)
+    times = event_times(path, columns, time, start, step_ms)
     names = [name for name in columns if name not in (label, time)]
     lists = [[_finite(value) for value in columns[name]] for name in names]
     features = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
     return Table(features or [{} for _ in range(rows)], columns[label], times)
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """Values by column, None for missing; raises ConfigError when the file cannot be read."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet
@@ -89,18 +90,44 @@ def _columns(path: Path) -> dict[str, list[Any]]:
     return {str(column): table.column(column).to_pylist() for column in table.column_names}
 
 
-def _times(path: Path, values: Sequence[Any], column: str) -> list[int]:
+def event_times(
+    path: Path,
+    columns: Mapping[str, Sequence[Any]],
+    column: str | None,
+    start: datetime | None = None,
+    step_ms: int = 1,
+) -> list[int]:
+    """Event times in milliseconds: those of ``column``, or ``start`` and every ``step_ms`` from there.
+
+    Numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, by their size.
+
+    Raises
+    ------
+    ConfigError
+        A time is none, or they go back.
+    """
     from trimtab.events import EventError, parse_time
 
-    times = []
-    for row, value in enumerate(values):
+    if column is None:
+        return _steps(start, step_ms, len(next(iter(columns.values()))))
+    times: list[int] = []
+    for row, value in enumerate(columns[column]):
         try:
-            times.append(parse_time(value, column))
+            times.append(parse_time(_milliseconds(value), column))
         except EventError as error:
             raise ConfigError(f"{path}: row {row}: {error.detail}") from None
         if row and times[row] < times[row - 1]:
             raise ConfigError(f"{path}: row {row}: {column} goes back in time; sort the file by {column}")
     return times
+
+
+def _milliseconds(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
+        if abs(value) < limit:
+            return value * factor
+    return value * 1e-6
 
 
 def _steps(start: datetime | None, step_ms: int, rows: int) -> list[int]:

@@ -1,0 +1,144 @@
+"""What a backtest found, as plain data and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from trimtab.backtest.history import History
+from trimtab.backtest.run import Findings
+from trimtab.config import ModelConfig
+from trimtab.windows import ClosedWindow
+
+__all__ = ["iso", "report", "rows_of"]
+
+_DAY_MS = 86_400_000
+
+
+def report(
+    name: str, model: ModelConfig, history: History, findings: Findings, healthy_until_ms: int | None = None
+) -> dict[str, Any]:
+    """The result as JSON has it (docs/backtest.md has the fields).
+
+    Parameters
+    ----------
+    healthy_until_ms
+        Up to this event time nothing was wrong, so what fired until then was false; None when that is not known.
+    """
+    alerts = list(_alerts(history, findings))
+    span_ms = int(history.time_ms[-1] - history.time_ms[0]) if len(history) else 0
+    per, period_ms = model.drift.budget
+    calibrated = model.drift.method == "calibrated"
+    false = None if healthy_until_ms is None else sum(a["event_time_ms"] <= healthy_until_ms for a in alerts)
+    return {
+        "model": name,
+        "rows": len(history),
+        "refused": {str(row): why for row, why in sorted(history.refused.items())},
+        "windows": [_window(history, window, metrics) for window, metrics in findings.windows],
+        "alerts": [{key: value for key, value in alert.items() if key != "event_time_ms"} for alert in alerts],
+        "alarms": len(alerts),
+        "false_alarms": false,
+        "budget": {
+            "false_alarms": model.drift.false_alarms if calibrated else None,
+            "expected": round(per * span_ms / period_ms, 3) if calibrated else None,
+            "days": round(span_ms / _DAY_MS, 3),
+        },
+    }
+
+
+def rows_of(found: Mapping[str, Any]) -> Sequence[Sequence[str]]:
+    """One line for each alert: row, event time, kind, feature, what was measured."""
+    lines = []
+    for alert in found["alerts"]:
+        p_value = "" if alert["p_value"] is None else f", p {alert['p_value']:.1g}"
+        of = f"{alert['feature']} ({alert['segment']})" if alert["segment"] else str(alert["feature"])
+        measured = f"{alert['statistic']} {alert['effect']:.3g}{p_value}"
+        lines.append((f"{alert['row']:,}", alert["event_time"], alert["kind"], of, measured))
+    return lines
+
+
+def iso(time_ms: int) -> str:
+    """An event time as ISO 8601, UTC.
+
+    Examples
+    --------
+    >>> iso(0)
+    '1970-01-01T00:00:00Z'
+    """
+    text = datetime.fromtimestamp(time_ms / 1_000, UTC).isoformat(timespec="auto" if time_ms % 1_000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def _alerts(history: History, findings: Findings) -> Iterable[dict[str, Any]]:
+    """Those that fire, each with the row at which it was resolved."""
+    resolved = [alert for alert in findings.alerts if alert["state"] == "resolved"]
+    for alert in findings.alerts:
+        if alert["state"] != "firing":
+            continue
+        end_ms = alert["event_time_ms"]
+        later = (a for a in resolved if a["fingerprint"] == alert["fingerprint"] and a["event_time_ms"] > end_ms)
+        over = next(later, None)
+        yield {
+            "kind": alert["kind"],
+            "feature": alert["feature"],
+            "segment": alert["segment"],
+            "row": _row_at(history, end_ms),
+            "event_time": iso(end_ms),
+            "event_time_ms": end_ms,
+            **_strongest(alert),
+            "exceeded": list(alert["evidence"]["exceeded"]) if "exceeded" in alert["evidence"] else [],
+            "count": alert["evidence"]["count"],
+            "resolved_row": None if over is None else _row_at(history, over["event_time_ms"]),
+            "summary": alert["summary"],
+        }
+
+
+def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
+    """The statistic that says most: of those beyond their threshold, the one with the least p-value."""
+    evidence = alert["evidence"]
+    values, p_values, limits = evidence["statistics"], evidence["p_values"], evidence["thresholds"]
+    if alert["kind"] == "performance":
+        return {"statistic": alert["feature"], "effect": values.get(alert["feature"]), "p_value": None}
+    if alert["kind"] == "missing":
+        return {
+            "statistic": "missing_rate",
+            "effect": values.get("missing_rate"),
+            "p_value": p_values.get("missing_rate"),
+        }
+    beyond = [name for name, value in values.items() if name in limits and value >= limits[name]] or list(values)
+    best = min(beyond, key=lambda name: (p_values.get(name, 1.0), -values[name] / (limits.get(name) or 1.0), name))
+    return {"statistic": best, "effect": values[best], "p_value": p_values.get(best)}
+
+
+def _window(history: History, window: ClosedWindow, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    features: dict[str, Any] = {}
+    whole: dict[str, float] = {}
+    for metric in metrics:
+        if metric["feature"] is None:
+            whole[metric["statistic"]] = metric["value"]
+            continue
+        feature = features.setdefault(metric["feature"], {"status": metric["status"], "statistics": {}})
+        feature["statistics"][metric["statistic"]] = {"value": metric["value"], "p_value": metric["p_value"]}
+    first, last = window.offsets.get(0, (0, 0))
+    key = window.key
+    return {
+        "kind": key.kind,
+        "segment": key.segment,
+        "start": iso(key.start_ms),
+        "end": iso(key.end_ms),
+        "first_row": first,
+        "last_row": last,
+        "count": window.profile.count,
+        "status": metrics[0]["status"] if metrics else "ok",
+        "metrics": whole,
+        "features": features,
+    }
+
+
+def _row_at(history: History, time_ms: int) -> int:
+    """The first row at or after an event time; one after the last when all are before it."""
+    at = int(np.searchsorted(history.time_ms, time_ms, "left"))
+    return int(history.rows[at]) if at < len(history) else int(history.rows[-1]) + 1

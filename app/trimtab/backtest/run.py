@@ -1,0 +1,94 @@
+"""Windows, verdicts and alerts of a history, by the code that the roles run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from trimtab import performance
+from trimtab.backtest.history import VERSION, History
+from trimtab.config import ModelConfig
+from trimtab.drift import Nulls
+from trimtab.profiles import PREDICTION, SCORE, Reference
+from trimtab.profiles.groups import PerformanceRows
+from trimtab.profiles.partials import Partials
+from trimtab.roles.verdicts import Verdicts
+from trimtab.windows import ClosedWindow, WindowState
+
+__all__ = ["Findings", "backtest", "reference_of"]
+
+_END_MS = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came out.
+
+    Parameters
+    ----------
+    windows
+        In the order in which they closed, each with its metric records.
+    alerts
+        Alert records, firing and resolved.
+    late
+        Metric records of rows that came too late.
+    """
+
+    windows: list[tuple[ClosedWindow, list[dict[str, Any]]]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    late: list[dict[str, Any]] = field(default_factory=list)
+
+
+def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
+    """The reference that training on these rows makes: their profile, and the metrics that were reached on them."""
+    columns = dict(zip(model.numeric, history.features.numbers, strict=True))
+    if not np.isnan(history.score).all():
+        columns[SCORE] = history.score
+    categories = {
+        feature: column.to_list()
+        for feature, column in zip(model.categorical, history.features.categories, strict=True)
+    }
+    if model.columns.prediction is not None:
+        made = history.prediction
+        if isinstance(made, np.ndarray):
+            columns[PREDICTION] = made
+        else:
+            categories[PREDICTION] = made.to_list()
+    labelled = history.examples(model)
+    metrics: dict[str, float] = {}
+    if labelled is not None:
+        profile = PerformanceRows.profile([PerformanceRows.of(labelled[0])], model, None).performance
+        metrics = {} if profile is None else dict(performance.metrics(profile, model.task))
+    return Reference.of(f"{name}@{VERSION}", columns, categories, metrics)
+
+
+def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:
+    """Play ``history`` through windows and verdicts; nothing is written anywhere."""
+    findings = Findings()
+    partials = Partials(name, model, lambda _: reference)
+    windows = WindowState(model.window, 0)
+    verdicts = Verdicts(name, model, Nulls())
+
+    def judge(closed: Sequence[ClosedWindow]) -> None:
+        for window in closed:
+            metrics, alerts = verdicts.judge(window, reference, window.key.end_ms)
+            findings.windows.append((window, metrics))
+            findings.alerts.extend(alerts)
+        findings.late.extend(verdicts.late(windows.take_late()))
+
+    for offset, record in enumerate(_records(partials, model, name, history)):
+        judge(windows.step(offset, record, 0))
+    judge(windows.tick({0: _END_MS}))
+    return findings
+
+
+def _records(partials: Partials, model: ModelConfig, name: str, history: History) -> Iterator[dict[str, Any]]:
+    for chunk in history.chunks():
+        partials.add_predictions(chunk.predictions(name))
+        labelled = chunk.examples(model)
+        if labelled is not None:
+            partials.add_examples(*labelled)
+        yield from partials.build(1)

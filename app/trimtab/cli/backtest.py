@@ -1,0 +1,163 @@
+"""``trimtab backtest``: the live code over history."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trimtab.cli.common import ConfigPath, load
+
+if TYPE_CHECKING:
+    from trimtab.config import ModelConfig
+
+__all__ = ["backtest", "register"]
+
+_MOST_LINES = 60
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(backtest)
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(help="A .csv, .csv.gz or .parquet file, rows in time order.")],
+    *,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Model [default: the only one].")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Another file to compare with.")] = None,
+    reference_rows: Annotated[
+        int | None, typer.Option(min=2, help="Compare with the first rows [default: first_version_after].")
+    ] = None,
+    healthy_until: Annotated[
+        str | None, typer.Option(help="Row or ISO 8601 time until which nothing was wrong: counts false alarms.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another configuration, to compare.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw features over windows to this .png file.")] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Say what would have fired on a data file, and when. Needs no Kafka and changes nothing."""
+    from trimtab.errors import ConfigError
+
+    if reference is not None and reference_rows is not None:
+        raise ConfigError("give --reference or --reference-rows, not both")
+    source = _Source(file, reference, reference_rows, healthy_until)
+    found = source.run(config, model)
+    other = None if against is None else source.run(against, model)
+    if json_file is not None:
+        result = found if other is None else {**found, "against": other}
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if plot is not None:
+        from trimtab.backtest.plot import draw
+
+        draw(found, plot)
+    typer.echo(_words(file, found))
+    if against is not None and other is not None:
+        typer.echo(f"\nwith {against}:\n{_words(file, other)}")
+        typer.echo(_difference(found, other))
+
+
+class _Source:
+    """The data that one or two configurations are tried on."""
+
+    def __init__(self, file: Path, reference: Path | None, rows: int | None, healthy_until: str | None) -> None:
+        self._file = file
+        self._reference = reference
+        self._rows = rows
+        self._healthy_until = healthy_until
+
+    def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
+        """The report of one configuration."""
+        from trimtab.backtest import backtest, read_history, reference_of
+        from trimtab.backtest.report import report
+
+        name, spec = _model(config, model)
+        history = read_history(self._file, spec)
+        if self._reference is not None:
+            before, where = read_history(self._reference, spec), str(self._reference)
+        else:
+            count = self._rows or spec.first_version_after
+            if count >= len(history):
+                from trimtab.errors import ConfigError
+
+                raise ConfigError(
+                    f"{self._file}: {len(history):,} rows, and the first {count:,} are the reference, so none is left "
+                    "to be tested; give fewer --reference-rows, or another file as --reference"
+                )
+            before, where = history.take(slice(0, count)), f"rows 0 to {int(history.rows[count - 1])}"
+            history = history.take(slice(count, None))
+        made = reference_of(name, spec, before)
+        findings = backtest(name, spec, made, history)
+        until = _time_of(self._healthy_until, history.rows, history.time_ms)
+        found = report(name, spec, history, findings, until)
+        return {"file": str(self._file), "reference": {"from": where, "rows": len(before)}, **found}
+
+
+def _model(config: Path | None, model: str | None) -> tuple[str, ModelConfig]:
+    from trimtab.errors import ConfigError
+
+    models = load(config).models
+    if model is None and len(models) == 1:
+        model = next(iter(models))
+    if model is None or model not in models:
+        problem = "several models" if model is None else f"no model {model!r}"
+        raise ConfigError(f"{problem}; give --model, one of {', '.join(models)}")
+    return model, models[model]
+
+
+def _time_of(text: str | None, rows: Any, times_ms: Any) -> int | None:
+    """Event time of a row's number or of an ISO 8601 time."""
+    from trimtab.errors import ConfigError
+
+    if text is None:
+        return None
+    if text.isdecimal():
+        later = times_ms[rows >= int(text)]
+        return int(later[0]) if later.size else int(times_ms[-1])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--healthy-until: {text!r} is neither a row nor an ISO 8601 time") from None
+    return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def _words(file: Path, found: dict[str, Any]) -> str:
+    from trimtab.backtest.report import rows_of
+
+    lines = [
+        f"{file.name}: {found['rows']:,} rows against {found['reference']['rows']:,} ({found['reference']['from']})"
+    ]
+    table = rows_of(found)
+    if table:
+        heads = ("row", "event time", "kind", "feature", "measured")
+        widths = [max(len(line[k]) for line in (heads, *table)) for k in range(len(heads))]
+        shown = [heads, *table[:_MOST_LINES]]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in shown
+        ]
+        if len(table) > _MOST_LINES:
+            lines.append(f"... and {len(table) - _MOST_LINES} more (--json has all)")
+    budget, false = found["budget"], found["false_alarms"]
+    judged = sum(window["kind"] == "inputs" for window in found["windows"])
+    allowed = (
+        "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
+    )
+    lines.append(f"{found['alarms']} alarms in {judged} windows, {budget['days']:.1f} days{allowed}")
+    if false is not None:
+        lines.append(f"{false} of them false")
+    if found["refused"]:
+        row, why = next(iter(found["refused"].items()))
+        lines.append(f"{len(found['refused']):,} rows would be refused, such as row {row}: {why}")
+    return "\n".join(lines)
+
+
+def _difference(found: dict[str, Any], other: dict[str, Any]) -> str:
+    """Alarms that only one of two configurations has."""
+    own, its = ({(a["kind"], a["feature"], a["segment"], a["row"]) for a in one["alerts"]} for one in (found, other))
+    return (
+        f"\nalarms of both {len(own & its)}, of the first alone {len(own - its)}, of the second alone {len(its - own)}"
+    )
