@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.config import ModelConfig
+from trimtab.config.infer import MISSING_TEXTS
 from trimtab.errors import ConfigError
 from trimtab.events import EventError, canonical_value
 from trimtab.events.columns import Categories, Column, FloatArray, IntArray, Texts
@@ -24,6 +26,7 @@ VERSION = 1
 """The version that all rows are taken to have been served by."""
 
 _CHUNK = 50_000
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _STEP_MS = 1_000
 
 
@@ -172,6 +175,11 @@ class _Reader:
         if value is None:
             return np.nan
         if isinstance(value, int | float):
+            return float(value)
+        # One text in a CSV column makes a text of every number in it.
+        if isinstance(value, str) and value.strip() in MISSING_TEXTS:
+            return np.nan
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
             return float(value)
         self._refuse(row, f"{name}: {value!r} where a number is expected")
         return np.nan

@@ -24,14 +24,14 @@ from trimtab.config.duration import format_ms
 from trimtab.config.model import NAME
 from trimtab.errors import ConfigError
 
-__all__ = ["InferredConfig", "infer_config", "render_yaml"]
+__all__ = ["MISSING_TEXTS", "InferredConfig", "infer_config", "render_yaml"]
 
 MAX_CLASSES = 20
 MAX_LISTED_VALUES = 50
 WINDOW_ROWS = 500
 
 # What statistics packages write for a missing number.
-_MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"})
+MISSING_TEXTS = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"})
 _BINARY_TEXT = frozenset({"0", "1", "true", "false", "True", "False"})
 _INTEGER = re.compile(r"[-+]?\d+")
 _LEADING_ZERO = re.compile(r"0\d+")
@@ -217,7 +217,7 @@ def _typed(values: list[str]) -> list[Any]:
 def _parsed(values: list[str], parse: Callable[[str], object]) -> list[Any] | None:
     """Every value parsed, None where missing; None when one fails or nothing is there."""
     try:
-        out = [None if value in _MISSING else parse(value) for value in values]
+        out = [None if value in MISSING_TEXTS else parse(value) for value in values]
     except ValueError:
         return None
     return out if any(value is not None for value in out) else None

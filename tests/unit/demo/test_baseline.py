@@ -10,9 +10,9 @@ from trimtab.demo.baseline import accuracy_by_decile, never_retrained, no_change
 from trimtab.demo.configure import data_file
 from trimtab.demo.run import START, STEP_MS
 from trimtab.demo.simulate import train_rows_of
-from trimtab.files import read_table
 from trimtab.errors import ConfigError
 from trimtab.events import canonical_value
+from trimtab.files import read_table
 
 CONFIG = Path(__file__).parents[3] / "app/trimtab/demo/trimtab-demo.yaml"
 

@@ -1,0 +1,168 @@
+"""A backtest finds what live would have found, says where, and refuses what live would refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trimtab.backtest import backtest, read_history, reference_of
+from trimtab.backtest.report import report
+from trimtab.cli.main import run
+from trimtab.config import DriftSpec, ModelConfig
+from trimtab.drift import evaluate
+from trimtab.profiles import NumericProfile, WindowProfile
+
+ROWS, SHIFT = 4_000, 3_000
+
+
+def model(**other: Any) -> ModelConfig:
+    return ModelConfig.model_validate(
+        {
+            "task": "binary",
+            "features": {"x": {"type": "numeric"}, "y": {"type": "numeric"}, "c": {"type": "categorical"}},
+            "columns": {"label": "label", "prediction": "p", "score": "s", "time": "t"},
+            "window": {"size": "100s", "min_count": 50},
+            "performance": [{"metric": "accuracy", "max_drop": 0.2}],
+            "first_version_after": 1_000,
+            "factory": {"class": "river.linear_model:LogisticRegression"},
+            **other,
+        }
+    )
+
+
+def lines(shift: bool = True) -> list[str]:
+    draw = np.random.default_rng(2)
+    out = ["t,x,y,c,label,p,s"]
+    for row in range(ROWS):
+        late = shift and row >= SHIFT
+        x, y = draw.normal() + (2 if late else 0), draw.normal()
+        label = int(draw.random() < 0.5)
+        predicted = 1 - label if late and draw.random() < 0.5 else label
+        out.append(
+            f"{1_700_000_000 + row},{x:.6f},{y:.6f},{'ab'[row % 2]},{label},{predicted},{0.5 + predicted / 3:.3f}"
+        )
+    return out
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    return path
+
+
+def found_in(path: Path, spec: ModelConfig) -> dict[str, Any]:
+    history = read_history(path, spec)
+    before, rest = history.take(slice(0, 1_000)), history.take(slice(1_000, None))
+    reference = reference_of("m", spec, before)
+    return report("m", spec, rest, backtest("m", spec, reference, rest))
+
+
+def test_it_finds_what_changed_and_where(table: Path) -> None:
+    found = found_in(table, model())
+    assert {(alert["kind"], alert["feature"]) for alert in found["alerts"]} == {
+        ("drift", "x"),
+        ("performance", "accuracy"),
+    }
+    assert all(SHIFT <= alert["row"] <= SHIFT + 200 for alert in found["alerts"])
+    drift = next(alert for alert in found["alerts"] if alert["kind"] == "drift")
+    assert drift["effect"] > 0.2
+    assert drift["p_value"] < 1e-6
+    assert drift["event_time"].startswith("2023-11-14T23:0")
+    inputs = [window for window in found["windows"] if window["kind"] == "inputs"]
+    assert sum(window["count"] for window in inputs) == ROWS - 1_000
+    assert inputs[0]["first_row"] == 1_000
+    assert inputs[-1]["last_row"] == ROWS - 1
+
+
+def test_its_statistics_are_those_of_the_rows(table: Path) -> None:
+    spec = model(drift={"method": "thresholds"})
+    history = read_history(table, spec)
+    reference = reference_of("m", spec, history.take(slice(0, 1_000)))
+    window = next(w for w in found_in(table, spec)["windows"] if w["first_row"] > SHIFT)
+    rows = slice(window["first_row"], window["last_row"] + 1)
+    values = history.features.numbers[0][rows]
+    profile = WindowProfile(values.size, {"x": NumericProfile.of(values, reference.frame("x"))})
+    [verdict] = evaluate(reference, profile, DriftSpec(method="thresholds"), 50, ["x"])
+    assert window["features"]["x"]["status"] == verdict.status == "drift"
+    for name, measured in verdict.measured.items():
+        assert window["features"]["x"]["statistics"][name]["value"] == measured.value
+
+
+def test_without_drift_nothing_fires(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines(shift=False)) + "\n", encoding="utf-8")
+    assert found_in(path, model())["alerts"] == []
+
+
+def test_rows_that_live_would_refuse_are_named(tmp_path: Path) -> None:
+    text = lines()
+    text[5] = text[5].replace(",a,", ",a,").rsplit(",", 1)[0] + ",7.5"
+    text[2_005] = ",".join(["1700002004", "seven", *text[2_005].split(",")[2:]])
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    history = read_history(path, model())
+    assert len(history) == ROWS - 2
+    assert history.refused[4] == "s: 7.5 is not a probability from 0 to 1"
+    assert "'seven'" in history.refused[2_004]
+    found = found_in(path, model())
+    assert set(found["refused"]) == {"4", "2004"}
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "trimtab.yaml").write_text(
+        "models: {m: {task: binary, first_version_after: 20, window: {size: 20s, min_count: 5}, columns: {label: up}, "
+        "features: {x: {type: numeric}}, factory: {class: 'river.linear_model:LogisticRegression'}}}",
+        encoding="utf-8",
+    )
+    return tmp_path / "d.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,up\n1,0\n", "no column 'x', which the configuration names as a feature"),
+        ("x,down\n1,0\n", "no column 'up', which the configuration names as columns.label"),
+        ("x,up\n", "no rows"),
+        ("x,up\n" + "1,0\n" * 20, "none is left to be tested"),
+        ("x,up\n" + "one,0\n" * 30, "no row can be used; row 0: x: 'one' where a number is expected"),
+    ],
+)
+def test_bad_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    assert run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml")]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [["5"] * 80, [""] * 80, ["1"] * 20 + [""] * 60, [str(k % 3) for k in range(80)]])
+def test_nothing_is_ever_nan(tmp_path: Path, values: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, "x,up\n" + "".join(f"{value},{k % 2}\n" for k, value in enumerate(values)))
+    out = tmp_path / "out.json"
+    code = run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml"), "--json", str(out)])
+    assert code == 0, capsys.readouterr().err
+    json.loads(out.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} in the result"))
+
+
+def test_two_configurations_and_a_plot(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "trimtab.yaml"
+    options = ["--label", "label", "--prediction", "p", "--score", "s", "--time", "t"]
+    assert run(["init", str(table), *options, "--out", str(config)]) == 0
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        config.read_text(encoding="utf-8").replace("    window:", "    drift: {thresholds: {psi: 99.0}}\n    window:"),
+        encoding="utf-8",
+    )
+    out, png = tmp_path / "out.json", tmp_path / "out.png"
+    arguments = ["--config", str(config), "--against", str(other), "--json", str(out), "--plot", str(png)]
+    assert run(["backtest", str(table), *arguments, "--healthy-until", str(SHIFT)]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["false_alarms"] == 0
+    assert {alert["feature"] for alert in found["alerts"]} == {"x", "accuracy"}
+    assert {alert["feature"] for alert in found["against"]["alerts"]} == {"accuracy"}
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "of the first alone 1" in capsys.readouterr().out
