@@ -36,6 +36,8 @@ def summary_of(
         verb = "is worse than it may be" if change == "firing" else "is within its limit again"
         return f"The {feature} of {where} {verb}{measured} over {count:,} labelled predictions."
     what = f"Feature {feature} of {where}"
+    if kind == "quality":
+        return f"{what} {_quality(change, statistics, exceeded)} over {count:,} events."
     if change == "resolved":
         state = "is missing no more often than in its reference" if kind == "missing" else "is like its reference again"
         return f"{what} {state} over {count:,} events."
@@ -51,6 +53,21 @@ def summary_of(
         if name in statistics and name in thresholds
     )
     return f"{what} has drifted: {measured} over {count:,} events."
+
+
+def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[str]) -> str:
+    if change == "resolved":
+        return "has values that are measurements again"
+    said = {
+        "constant": "has one value only",
+        "corrupt": "has values far beyond its range: a share of",
+        "out_of_domain": "has values outside its domain: a share of",
+        "unit_change": "has changed its unit: median and spread moved by a factor of",
+    }
+    parts = (
+        said.get(name, name) + ("" if name == "constant" else f" {_number(statistics[name])}") for name in exceeded
+    )
+    return "; it ".join(parts)
 
 
 def _number(value: float | None) -> str:

@@ -35,7 +35,7 @@ def draw(found: Mapping[str, Any], png: Path) -> None:
             edges, np.arange(len(features) + 1), strengths, cmap="cividis_r", vmin=0, vmax=12, shading="flat"
         )
         figure.colorbar(image, ax=axes, label="-log10 of the least p-value", pad=0.01)
-    for kind, marker, colour in (("drift", "v", "#D55E00"), ("missing", "s", "#CC79A7")):
+    for kind, marker, colour in (("drift", "v", "#D55E00"), ("missing", "s", "#CC79A7"), ("quality", "X", "#009E73")):
         alerts = [a for a in found["alerts"] if a["kind"] == kind and a["feature"] in features]
         times = [_date(alert["event_time"]) for alert in alerts]
         rows = [features.index(alert["feature"]) + 0.5 for alert in alerts]
@@ -49,7 +49,7 @@ def draw(found: Mapping[str, Any], png: Path) -> None:
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     axes.set_xlabel("event time (UTC)")
     axes.set_title(f"{found['model']}: {found['alarms']} alarms", loc="left", fontsize=12)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2, frameon=False, fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, frameon=False, fontsize=9)
     figure.savefig(png, dpi=130)
     plt.close(figure)
 

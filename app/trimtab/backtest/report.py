@@ -108,6 +108,9 @@ def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
             "effect": values.get("missing_rate"),
             "p_value": p_values.get("missing_rate"),
         }
+    if alert["kind"] == "quality":
+        first = max(values, key=lambda name: (name in limits, name))
+        return {"statistic": first, "effect": values[first], "p_value": None}
     beyond = [name for name, value in values.items() if name in limits and value >= limits[name]] or list(values)
     best = min(beyond, key=lambda name: (p_values.get(name, 1.0), -values[name] / (limits.get(name) or 1.0), name))
     return {"statistic": best, "effect": values[best], "p_value": p_values.get(best)}

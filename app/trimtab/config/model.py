@@ -22,6 +22,7 @@ __all__ = [
     "PerformanceTest",
     "ProbationSpec",
     "PublishSpec",
+    "QualitySpec",
     "RaceSpec",
     "TableColumns",
     "Triggers",
@@ -146,6 +147,19 @@ class DriftSpec(Strict):
         return value
 
 
+class QualitySpec(Strict):
+    """Limits of the data-quality checks; null switches one off.
+
+    ``corrupt`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor by which median and
+    spread are multiplied or divided alike.
+    """
+
+    constant: bool = True
+    corrupt: Share | None = 0.0
+    out_of_domain: Share | None = 0.01
+    unit_change: float | None = Field(default=5.0, gt=1)
+
+
 class PerformanceTest(Strict):
     """An alarm on a windowed performance metric: worse than the reference by ``max_drop``, or beyond a limit."""
 
@@ -257,6 +271,7 @@ class ModelConfig(Strict):
     labels: bool = True
     label_horizon: Milliseconds = Field(default=30 * 86_400_000, gt=0)
     drift: DriftSpec = DriftSpec()
+    quality: QualitySpec = QualitySpec()
     performance: tuple[PerformanceTest, ...] = Field(default=(), strict=False)
     alerts: AlertSpec = AlertSpec()
     triggers: Triggers = Triggers()

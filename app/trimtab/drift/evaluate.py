@@ -139,11 +139,11 @@ def _measured(
     feature: str,
     calibration: Calibration | None,
 ) -> FeatureVerdict | _Feature:
-    before = None if reference is None else _find(reference.profile, feature)
+    before = None if reference is None else reference.profile.find(feature)
     if reference is None or before is None or before.total == 0:
         return FeatureVerdict(feature, "no_reference")
     # A window whose events never name the feature has it missing from every one of them.
-    after = _find(window, feature) or _all_missing(before, window.count)
+    after = window.find(feature) or _all_missing(before, window.count)
     if not _comparable(before, after):
         return FeatureVerdict(feature, "no_reference")
     if after.total < min_count:
@@ -158,11 +158,6 @@ def _measured(
             if measured[s.name].value >= spec.thresholds.get(s.name, math.inf):
                 measured[s.name] = calibration.calibrated(s, name, before, after, measured[s.name])
     return _Feature(feature, before, after, measured)
-
-
-def _find(profile: WindowProfile, feature: str) -> Profile | None:
-    numeric = profile.numeric.get(feature)
-    return profile.categorical.get(feature) if numeric is None else numeric
 
 
 def _all_missing(like: Profile, events: int) -> Profile:

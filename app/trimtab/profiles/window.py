@@ -53,6 +53,11 @@ class WindowProfile:
         """The neutral element of :meth:`merge`."""
         return cls()
 
+    def find(self, feature: str) -> NumericProfile | CategoricalProfile | None:
+        """The profile of a feature, whatever its kind."""
+        numeric = self.numeric.get(feature)
+        return self.categorical.get(feature) if numeric is None else numeric
+
     def merge(self, other: Self) -> Self:
         """Profile of both windows together; a feature that only one of them has is kept as it is.
 

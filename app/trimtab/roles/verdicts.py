@@ -10,8 +10,9 @@ from typing import Any
 from trimtab import drift, performance
 from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
 from trimtab.config import ModelConfig
-from trimtab.drift import Budget, Calibration, Nulls
+from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.profiles import Reference
+from trimtab.quality import problems
 from trimtab.windows import ClosedWindow, LateEvents, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
@@ -19,6 +20,8 @@ __all__ = ["Verdicts", "metric_key"]
 _DRIFT = {"drift": Signal.BAD, "ok": Signal.GOOD}
 # A feature that drifts is there: for the missing alert that is good news.
 _MISSING = {"missing": Signal.BAD, "drift": Signal.GOOD, "ok": Signal.GOOD}
+# These concern all values of a feature, the others some.
+_SPOILING = frozenset({"constant", "unit_change"})
 _PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
 MISSING_RATE = "missing_rate"
 
@@ -108,7 +111,7 @@ class Verdicts:
             budget = self._calibration.budget
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
                 metrics.append(self._metric(key, None, name, value, count, status))
-        findings = []
+        findings: list[_Finding] = []
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
             for name, m in sorted(measured.items()):
@@ -121,10 +124,39 @@ class Verdicts:
                 {name: limits[name] for name in measured if name in limits},
                 verdict.exceeded,
             )
+            wrong = self._quality(key, verdict, window, reference, findings, metrics)
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
-                signal = signals.get(verdict.status, Signal.NOTHING)
+                # What is no measurement cannot have drifted.
+                signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)
                 findings.append(_Finding(kind, verdict.feature, signal, evidence))
         return metrics, findings
+
+    def _quality(
+        self,
+        key: WindowKey,
+        verdict: FeatureVerdict,
+        window: ClosedWindow,
+        reference: Reference,
+        findings: list[_Finding],
+        metrics: list[dict[str, Any]],
+    ) -> bool:
+        """Add what the checks say of one feature; returns whether its values are no measurements as a whole."""
+        feature = self._model.features.get(verdict.feature)
+        if feature is None or verdict.status in ("no_reference", "too_few"):
+            return False
+        before, after = (profile.find(verdict.feature) for profile in (reference.profile, window.profile))
+        if before is None or after is None:
+            return False
+        found = list(problems(before, after, feature, self._model.quality))
+        for problem in found:
+            metrics.append(
+                self._metric(key, verdict.feature, problem.check, problem.value, window.profile.count, "quality")
+            )
+        values, limits = {p.check: p.value for p in found}, {p.check: p.limit for p in found}
+        evidence = _evidence(window, reference, values, {}, limits, tuple(values))
+        signal = Signal.BAD if found else Signal.GOOD
+        findings.append(_Finding("quality", verdict.feature, signal, evidence))
+        return not _SPOILING.isdisjoint(values)
 
     def _performance(
         self, window: ClosedWindow, reference: Reference | None
