@@ -52,7 +52,8 @@ class Null:
 
         Beyond the simulated values the tail is the exponential that fits their upper twentieth, as Knijnenburg et al.
         (2009) do with the generalised Pareto. These statistics, or their squares, are close to weighted sums of squared
-        normals, whose tails fall like the exponential or, at first, faster: p is rather too large.
+        normals, whose tails fall like the exponential or, at first, faster; and the fit is widened by one standard
+        error. So p is rather too large.
 
         Examples
         --------
@@ -69,6 +70,8 @@ class Null:
         power = 2 / self.order
         from_there = float(self.values[start]) ** power
         excess = float((self.values[start:] ** power).mean()) - from_there
+        # The mean of an exponential is known to its square root's share: what is rare must not look rarer by chance.
+        excess *= 1 + (size - start) ** -0.5
         beyond = value**power - from_there
         if excess <= 0:  # all values of the tail are equal
             return _TAIL if beyond <= 0 else 1 / (size + 1)

@@ -1,0 +1,1 @@
+"""Whether verdicts can be trusted: how often they are false, measured."""
