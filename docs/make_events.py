@@ -64,6 +64,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "More bytes than `collector.max_event_bytes` (1,000,000 by default).",
         "Send less, or raise the limit; the topic itself takes 4,000,000.",
     ),
+    Reason.FROM_THE_FUTURE: (
+        "The event's time is more than `collector.max_future` (1 h by default) ahead of its Kafka timestamp.",
+        "Mend the sender's clock or time zone; raise the limit for events that are dated ahead on purpose.",
+    ),
     Reason.DUPLICATE: (
         "The same part of an id came again: this model's prediction, the features, or the label.",
         "Usually nothing: a sender's retry. Else make ids unique.",

@@ -13,7 +13,16 @@ import orjson
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from trimtab.config import AlertSpec, Config, FactorySpec, KafkaConfig, ModelConfig, NumericFeature, WindowSpec
+from trimtab.config import (
+    AbsenceSpec,
+    AlertSpec,
+    Config,
+    FactorySpec,
+    KafkaConfig,
+    ModelConfig,
+    NumericFeature,
+    WindowSpec,
+)
 from trimtab.events import encode
 from trimtab.kafka.clients import consumer, producer
 from trimtab.kafka.topics import Topics, partition_of
@@ -27,13 +36,14 @@ RNG = np.random.default_rng(7)
 REFERENCE = Reference.of("r1", {name: RNG.normal(size=2_000) for name in ("age", "income")}, {}, {})
 
 
-def config_of(kafka: KafkaConfig) -> Config:
+def config_of(kafka: KafkaConfig, **other: Any) -> Config:
     model = ModelConfig(
         task="binary",
         features={"age": NumericFeature(), "income": NumericFeature()},
         window=WindowSpec(size=SIZE_MS, idle_timeout=1_500, min_count=50),
         alerts=AlertSpec(for_windows=1, resolve_after=1),
         factory=FactorySpec.model_validate({"class": "river.linear_model:LogisticRegression"}),
+        **other,
     )
     return Config(kafka=kafka, models={MODEL: model})
 
@@ -210,3 +220,20 @@ def test_a_partition_that_nobody_reads_is_not_idle(kafka: KafkaConfig) -> None:
     events = {metric["start_ms"]: metric["value"] for metric in found if metric["statistic"] == "events"}
     assert events == {0: 3, 5_000: 2}
     assert not [metric for metric in found if metric["statistic"] == "late_events"]
+
+
+@pytest.mark.timeout(120)
+def test_predictions_that_never_come_and_then_do(kafka: KafkaConfig) -> None:
+    publish_reference(kafka)
+    topics = Topics(kafka.topic_prefix)
+    with monitor(config_of(kafka, absence=AbsenceSpec(predictions=2_000, labels=60_000))) as first:
+        alerts = committed(kafka, topics.alerts, lambda found: len(found) == 1, timeout_s=30)
+        assert [(a["kind"], a["feature"], a["state"]) for a in alerts] == [("absent", "predictions", "firing")]
+        assert alerts[0]["summary"].startswith("No predictions of credit for 2")
+        first.kill()
+        first.join(10)
+    with monitor(config_of(kafka, absence=AbsenceSpec(predictions=20_000))):
+        Collector(kafka).flush([(0, 500)])
+        alerts = committed(kafka, topics.alerts, lambda found: len(found) == 2, timeout_s=30)
+    assert [a["state"] for a in alerts] == ["firing", "resolved"]
+    assert alerts[1]["incident"] == alerts[0]["incident"]

@@ -17,6 +17,7 @@ from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics
 
 DAY_MS = 86_400_000
+AHEAD_MS = time.time_ns() // 1_000_000 + 2 * 3_600_000
 
 
 def prediction(model: str, event_id: str, features: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -47,6 +48,7 @@ def test_bad_input_is_refused_and_the_rest_flows_on(kafka: KafkaConfig, tmp_path
         (topics.predictions, avro("avro-nan", float("nan")), "non_finite"),
         (topics.predictions, orjson.dumps(prediction("nobody", "u", good)), "unknown_model"),
         (topics.predictions, orjson.dumps(prediction("credit", "big", good, pad="x" * 2_000_000)), "too_large"),
+        (topics.predictions, orjson.dumps(prediction("credit", "soon", good, time=AHEAD_MS)), "from_the_future"),
         (topics.labels, b'{"id": "l", "time": 0, "label": {"a": 1}}', "wrong_type"),
         (topics.labels, b'{"id": "stray", "time": 0, "label": 1}', "label_without_prediction"),
     ]

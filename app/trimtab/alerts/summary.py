@@ -30,6 +30,8 @@ def summary_of(
     'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
     """
     where = f"{served} (where {segment})" if segment else served
+    if kind == "absent":
+        return _absent(change, f"{feature} of {served.partition('@')[0]}", statistics, thresholds)
     if kind == "performance":
         value, limit = statistics.get(str(feature)), thresholds.get(str(feature))
         measured = f": {_number(value)} (limit {_number(limit)})"
@@ -43,16 +45,24 @@ def summary_of(
         return f"{what} {state} over {count:,} events."
     if kind == "missing":
         rate, limit = statistics.get("missing_rate"), thresholds.get("missing_rate")
-        return (
-            f"{what} is missing more often: its missing rate moved by {_number(rate)} "
-            f"(threshold {_number(limit)}) over {count:,} events."
-        )
-    measured = ", ".join(
+        moved = f"its missing rate moved by {_number(rate)} (threshold {_number(limit)})"
+        return f"{what} is missing more often: {moved} over {count:,} events."
+    return f"{what} has drifted: {_beyond(statistics, thresholds, exceeded)} over {count:,} events."
+
+
+def _beyond(statistics: Mapping[str, float], thresholds: Mapping[str, float], exceeded: Sequence[str]) -> str:
+    return ", ".join(
         f"{name} {_number(statistics[name])} (threshold {_number(thresholds[name])})"
         for name in exceeded
         if name in statistics and name in thresholds
     )
-    return f"{what} has drifted: {measured} over {count:,} events."
+
+
+def _absent(change: str, what: str, statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+    if change == "resolved":
+        return f"The {what} are coming again."
+    silent, limit = statistics.get("silent_s"), thresholds.get("silent_s")
+    return f"No {what} for {_number(silent)} s (limit {_number(limit)} s)."
 
 
 def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from trimtab.config.duration import format_ms, parse_ms
 from trimtab.config.hash import config_hash
 from trimtab.config.load import load_config, parse_config
 from trimtab.config.model import (
+    AbsenceSpec,
     AlertSpec,
     CategoricalFeature,
     DriftSpec,
@@ -25,6 +26,7 @@ from trimtab.config.model import (
 from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
 
 __all__ = [
+    "AbsenceSpec",
     "AlertSpec",
     "CategoricalFeature",
     "CollectorConfig",

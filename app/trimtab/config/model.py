@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from trimtab.config.duration import Milliseconds, parse_rate
 
 __all__ = [
+    "AbsenceSpec",
     "AlertSpec",
     "CategoricalFeature",
     "DriftSpec",
@@ -147,6 +148,13 @@ class DriftSpec(Strict):
         return value
 
 
+class AbsenceSpec(Strict):
+    """How long (wall time) nothing may come before that is an alert; null never is one."""
+
+    predictions: Milliseconds | None = None
+    labels: Milliseconds | None = None
+
+
 class QualitySpec(Strict):
     """Limits of the data-quality checks; null switches one off.
 
@@ -272,6 +280,7 @@ class ModelConfig(Strict):
     label_horizon: Milliseconds = Field(default=30 * 86_400_000, gt=0)
     drift: DriftSpec = DriftSpec()
     quality: QualitySpec = QualitySpec()
+    absence: AbsenceSpec = AbsenceSpec()
     performance: tuple[PerformanceTest, ...] = Field(default=(), strict=False)
     alerts: AlertSpec = AlertSpec()
     triggers: Triggers = Triggers()

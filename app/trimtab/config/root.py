@@ -37,11 +37,15 @@ class KafkaConfig(Strict):
 
 
 class CollectorConfig(Strict):
-    """The collector flushes (commits) after ``flush_interval`` when busy and at once when quiet."""
+    """The collector flushes (commits) after ``flush_interval`` when busy and at once when quiet.
+
+    An event whose time is more than ``max_future`` ahead of its Kafka timestamp is refused.
+    """
 
     flush_interval: Milliseconds = Field(default=10, gt=0)
     batch_size: Positive = 2_000
     max_event_bytes: Positive = 1_000_000
+    max_future: Milliseconds = Field(default=3_600_000, ge=0)
 
 
 class DashboardConfig(Strict):

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     UNKNOWN_MODEL = "unknown_model"
     TOO_LARGE = "too_large"
+    FROM_THE_FUTURE = "from_the_future"
     DUPLICATE = "duplicate"
     LABEL_WITHOUT_PREDICTION = "label_without_prediction"
     PREDICTION_WITHOUT_FEATURES = "prediction_without_features"

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError as RawError
 from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.events.chunks import ChunkDecoder, Refusal
+from trimtab.events.future import without_future
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
 from trimtab.joining import Join, Meta, Outcomes, Store, expiry_clock
 from trimtab.kafka.topics import Topics
@@ -66,6 +67,7 @@ class CollectedPartition:
         self.partition = partition
         self.horizon_ms = max(model.label_horizon for model in config.models.values())
         self._models = config.models
+        self._max_future_ms = config.collector.max_future
         self._decoder = decoder
         self._prefix = config.kafka.topic_prefix
         self._topics = Topics(config.kafka.topic_prefix)
@@ -84,7 +86,9 @@ class CollectedPartition:
         stamps = [message.timestamp()[1] for message in messages]
         values = [message.value() for message in messages]
         sources = Sources(self.partition, np.array(offsets, np.int64), np.array(stamps, np.int64))
-        tables, refused = self._decoder.decode(topic.removeprefix(self._prefix), values, sources)
+        found, refused = self._decoder.decode(topic.removeprefix(self._prefix), values, sources)
+        tables, ahead = without_future(found, sources, self._max_future_ms)
+        refused += ahead
         return Decoded(topic, tables, refused, offsets[-1] + 1)
 
     def take(self, decoded: Decoded) -> Taken:

@@ -31,12 +31,12 @@ from trimtab.events import decode
 from trimtab.kafka.clients import admin
 from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
-from trimtab.kafka.topics import Topics
+from trimtab.kafka.topics import Topics, partition_of
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
-from trimtab.windows import ClosedWindow, ReadThrough, WindowState
+from trimtab.windows import Absence, ClosedWindow, ReadThrough, Silence, WindowState
 
 __all__ = ["run"]
 
@@ -102,6 +102,7 @@ class Monitor:
         try:
             while not self._app.should_stop:
                 await asyncio.sleep(TICK_S)
+                await self._expect()
                 await self._ask()
                 for number in list(self._partitions):
                     async with self._lock(number):
@@ -111,6 +112,16 @@ class Monitor:
         except Exception as error:
             fail(self._app, error)
             raise
+
+    async def _expect(self) -> None:
+        """Take up partitions that may never say anything, for models whose silence is an alert."""
+        for tp in list(self._app._assignment or ()):
+            if tp.topic != self._topic or tp.partition in self._partitions:
+                continue
+            if _awaited(self._config, tp.partition):
+                async with self._lock(tp.partition):
+                    if not self._app.rebalancing and tp in (self._app._assignment or ()):
+                        await self._partition(tp.partition)
 
     async def _ask(self) -> None:
         """Ask Kafka how far the collectors are, when a window waits for a partition that may be idle."""
@@ -140,14 +151,17 @@ class Monitor:
         async with self._lock(message.partition):
             if not deliver(self._app, message):
                 return
-            partition = self._partitions.get(message.partition)
-            if partition is None:
-                tp = TP(self._topic, message.partition)
-                lock = self._lock(tp.partition)
-                partition = _Partition(self._config, self._app, self._references, self._nulls, tp, lock)
-                await partition.start()
-                self._partitions[message.partition] = partition
-            partition.take(message.offset, message.value)
+            (await self._partition(message.partition)).take(message.offset, message.value)
+
+    async def _partition(self, number: int) -> _Partition:
+        """A partition that is ours, started; its lock is held."""
+        partition = self._partitions.get(number)
+        if partition is None:
+            tp = TP(self._topic, number)
+            partition = _Partition(self._config, self._app, self._references, self._nulls, tp, self._lock(number))
+            await partition.start()
+            self._partitions[number] = partition
+        return partition
 
     async def _revoked(self, _app: faust.App, revoked: Iterable[TP], **_signal: Any) -> None:
         for tp in revoked:
@@ -195,6 +209,8 @@ class _Partition:
         await self._output.start()
         table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self.tp.partition)
         self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
+        for name in _awaited(self._config, self.tp.partition):
+            self._model(name)
         self._publisher = asyncio.create_task(self._publish_all())
 
     async def close(self) -> None:
@@ -210,7 +226,7 @@ class _Partition:
         try:
             batch = decode("profile", value)
             model = self._model(batch["model"])
-            closed = [] if model is None else model.windows.step(offset, batch, _now_ms())
+            closed = [] if model is None else model.take(offset, batch, _now_ms())
         except ValueError as error:
             log.error("%s[%d] offset %d is skipped: %s", self.tp.topic, self.tp.partition, offset, error)
             model = None
@@ -223,7 +239,7 @@ class _Partition:
     def waits(self) -> bool:
         """Whether a window waits for a source partition that may be idle."""
         now_ms = _now_ms()
-        return any(model.windows.waits(now_ms) for model in self._models.values())
+        return any(model.windows.waits(now_ms) or model.absence.waits(now_ms) for model in self._models.values())
 
     def see(self, now_ms: int, found: Progress, end: int) -> None:
         """How far the collectors were at this moment, and the end of these profiles after it."""
@@ -239,7 +255,8 @@ class _Partition:
         read_until_ms = {number: source.until_ms for number, source in enumerate(self._sources)}
         for model in self._models.values():
             closed = model.windows.tick(read_until_ms)
-            if closed or model.windows.has_late:
+            model.silences += model.absence.changes(min(read_until_ms.values()))
+            if closed or model.windows.has_late or model.silences:
                 self._publish(model, closed)
 
     def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
@@ -285,6 +302,8 @@ class _Partition:
             metrics += new_metrics
             alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
+        silences, model.silences = model.silences, []
+        alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         for alert in alerts:
@@ -300,13 +319,22 @@ class _Partition:
 
 
 class _Model:
-    """Windows and alerts of one model."""
+    """Windows, silences and alerts of one model."""
 
     def __init__(self, name: str, config: Config, nulls: Nulls, state: dict[str, Any]) -> None:
         model = config.models[name]
         self.name = name
         self.windows = WindowState(model.window, _now_ms(), state.get("windows"))
+        limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
+        self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
+        self.silences: list[Silence] = []
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"))
+
+    def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
+        """One profile record; returns the windows that it closed."""
+        closed = self.windows.step(offset, batch, now_ms)
+        self.absence.hear((profile["kind"] for profile in batch["profiles"]), now_ms)
+        return closed
 
     def snapshot(self) -> dict[str, Any]:
         """The state record: what a successor needs beside the unacknowledged records."""
@@ -316,6 +344,16 @@ class _Model:
             "windows": self.windows.snapshot(),
             "verdicts": self.verdicts.snapshot(),
         }
+
+
+def _awaited(config: Config, partition: int) -> list[str]:
+    """Models of a partition whose silence is an alert."""
+    return [
+        name
+        for name, model in config.models.items()
+        if partition_of(name, config.kafka.partitions) == partition
+        and (model.absence.predictions is not None or model.absence.labels is not None)
+    ]
 
 
 def _now_ms() -> int:

@@ -9,11 +9,11 @@ from typing import Any
 
 from trimtab import drift, performance
 from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
-from trimtab.config import ModelConfig
+from trimtab.config import AlertSpec, ModelConfig
 from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.profiles import Reference
 from trimtab.quality import problems
-from trimtab.windows import ClosedWindow, LateEvents, WindowKey
+from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
 
@@ -24,6 +24,7 @@ _MISSING = {"missing": Signal.BAD, "drift": Signal.GOOD, "ok": Signal.GOOD}
 _SPOILING = frozenset({"constant", "unit_change"})
 _PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
 MISSING_RATE = "missing_rate"
+_AT_ONCE = AlertSpec(for_windows=1, resolve_after=1)
 
 
 def metric_key(metric: Mapping[str, Any]) -> str:
@@ -88,6 +89,25 @@ class Verdicts:
             metrics, findings = self._inputs(window, reference)
         alerts = [alert for finding in findings for alert in self._apply(window.key, finding, now_ms)]
         return metrics, alerts
+
+    def absent(self, silence: Silence, now_ms: int) -> list[dict[str, Any]]:
+        """Alert records of predictions or labels that stopped, or came again."""
+        what = {"inputs": "predictions", "performance": "labels"}[silence.kind]
+        evidence = Evidence(
+            statistics={"silent_s": (now_ms - silence.heard_ms) / 1_000},
+            p_values={},
+            thresholds={"silent_s": silence.limit_ms / 1_000},
+            count=0,
+            start_ms=silence.heard_ms,
+            end_ms=now_ms,
+            last_produced_ms=silence.heard_ms,
+            reference=None,
+            offsets={},
+            exceeded=("silent_s",) if silence.silent else (),
+        )
+        finding = _Finding("absent", what, Signal.BAD if silence.silent else Signal.GOOD, evidence)
+        key = WindowKey(silence.kind, 0, None, "", silence.heard_ms, now_ms)
+        return list(self._apply(key, finding, now_ms, _AT_ONCE))
 
     def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
         """Metric records of what came too late."""
@@ -188,11 +208,13 @@ class Verdicts:
             findings.append(_Finding("performance", metric, signal, evidence))
         return metrics, findings
 
-    def _apply(self, key: WindowKey, finding: _Finding, now_ms: int) -> Iterator[dict[str, Any]]:
+    def _apply(
+        self, key: WindowKey, finding: _Finding, now_ms: int, spec: AlertSpec | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Move one alert; yields the record when its state changed."""
         fingerprint = fingerprint_of(self._name, finding.kind, finding.feature, key.segment)
         before = self._alerts.get(fingerprint, AlertState())
-        after, change = step(before, finding.signal, key.end_ms, self._model.alerts)
+        after, change = step(before, finding.signal, key.end_ms, spec or self._model.alerts)
         if after.phase is Phase.INACTIVE:
             self._alerts.pop(fingerprint, None)
         else:

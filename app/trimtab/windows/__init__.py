@@ -1,8 +1,9 @@
 """Event-time windows over the profile records of one model, as a pure state machine."""
 
+from trimtab.windows.absence import Absence, Silence
 from trimtab.windows.clocks import Clocks
 from trimtab.windows.read_through import ReadThrough
 from trimtab.windows.records import ClosedWindow, LateEvents, WindowKey
 from trimtab.windows.state import WindowState
 
-__all__ = ["WindowState", "WindowKey", "ClosedWindow", "LateEvents", "Clocks", "ReadThrough"]
+__all__ = ["Absence", "Silence", "WindowState", "WindowKey", "ClosedWindow", "LateEvents", "Clocks", "ReadThrough"]
