@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.drift.binning import binned, by_category, require_same_frame
 from trimtab.profiles import CategoricalProfile, NumericProfile, cell_bounds
-from trimtab.profiles.cells import CellArray, FloatArray, merge_cells
+from trimtab.profiles.cells import LAST_CELL, CellArray, FloatArray, merge_cells
 
 __all__ = ["FARTHEST", "Table", "View", "table"]
 
@@ -83,9 +83,18 @@ def _categories(reference: CategoricalProfile, current: CategoricalProfile) -> T
 
 def _positions(cells: CellArray, seen: tuple[float, float]) -> FloatArray:
     """Standardised place of each cell: its middle, winsorised, and no further out than values were ``seen``."""
-    low, high = (np.clip(edge, -FARTHEST, FARTHEST) for edge in cell_bounds(cells))
-    middle: FloatArray = np.clip((low + high) / 2, max(seen[0], -FARTHEST), min(seen[1], FARTHEST))
-    return middle
+    at: FloatArray = np.clip(_MIDDLES[cells + (LAST_CELL + 1)], max(seen[0], -FARTHEST), min(seen[1], FARTHEST))
+    return at
+
+
+def _middles() -> FloatArray:
+    """The winsorised middle of every cell there is."""
+    low, high = (np.clip(edge, -FARTHEST, FARTHEST) for edge in cell_bounds(np.arange(-1 - LAST_CELL, LAST_CELL + 1)))
+    middles: FloatArray = (low + high) / 2
+    return middles
+
+
+_MIDDLES = _middles()
 
 
 _MAKERS: dict[View, Callable[[Any, Any], Table]] = {

@@ -114,20 +114,28 @@ def cell_bounds(index: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     >>> float(low), float(high)
     (1.0, 1.03125)
     """
-    cells = np.asarray(index, dtype=np.int64)
-    magnitude = np.where(cells >= 0, cells, -1 - cells)
-    if magnitude.size and int(magnitude.max()) > LAST_CELL:
+    at = np.asarray(index) + (LAST_CELL + 1)
+    if at.size and not 0 <= int(at.min()) <= int(at.max()) < _LOW.size:
         raise ValueError(f"cells run from {-1 - LAST_CELL} to {LAST_CELL}")
-    near = _edge(magnitude)
-    far = np.where(magnitude == LAST_CELL, np.inf, _edge(np.minimum(magnitude + 1, LAST_CELL)))
-    positive = cells >= 0
-    return np.where(positive, near, -far), np.where(positive, far, -near)
+    return _LOW[at], _HIGH[at]
 
 
 def _edge(magnitude: CountArray) -> FloatArray:
     """Smallest magnitude of a cell; infinity's own bits stand for the end of float32."""
     edge = (magnitude << _SHIFT).astype(np.int32).view(np.float32).astype(np.float64)
     return np.minimum(edge, _FLOAT32_MAX)
+
+
+def _all_bounds() -> tuple[FloatArray, FloatArray]:
+    cells = np.arange(-1 - LAST_CELL, LAST_CELL + 1)
+    magnitude = np.where(cells >= 0, cells, -1 - cells)
+    near = _edge(magnitude)
+    far = np.where(magnitude == LAST_CELL, np.inf, _edge(np.minimum(magnitude + 1, LAST_CELL)))
+    positive = cells >= 0
+    return np.where(positive, near, -far), np.where(positive, far, -near)
+
+
+_LOW, _HIGH = _all_bounds()
 
 
 def tally(indices: CellArray) -> tuple[CellArray, CountArray]:

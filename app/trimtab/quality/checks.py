@@ -86,12 +86,11 @@ def out_of_domain(before: Profile, after: Profile, feature: Feature, spec: Quali
         return (outside + after.other) / after.count
     if not isinstance(feature, NumericFeature) or not isinstance(after, NumericProfile):
         return None
-    low, high = _edges(after)
     outside = 0
     if feature.min is not None and after.minimum < feature.min:
-        outside += max(1, int(after.counts[high <= feature.min].sum()))
+        outside += max(1, int(after.counts[_edges(after)[1] <= feature.min].sum()))
     if feature.max is not None and after.maximum > feature.max:
-        outside += max(1, int(after.counts[low >= feature.max].sum()))
+        outside += max(1, int(after.counts[_edges(after)[0] >= feature.max].sum()))
     return outside / after.count
 
 
@@ -105,9 +104,13 @@ def corrupt(before: Profile, after: Profile, feature: Feature, spec: QualitySpec
     """
     if not isinstance(before, NumericProfile) or not isinstance(after, NumericProfile):
         return None
-    limit = extreme(before)
+    limit = _of_reference(before).extreme
     if limit is None:
         return None
+    frame = after.frame
+    farthest = max(after.maximum - frame.center, frame.center - after.minimum) / frame.scale
+    if farthest < limit and not after.non_finite:
+        return 0.0
     low, high = cell_bounds(after.cells)
     far = np.where(after.cells >= 0, low, -high) >= limit
     return float(after.counts[far].sum()) / after.count + after.non_finite / max(1, after.total)
@@ -139,10 +142,40 @@ def unit_change(before: Profile, after: Profile, feature: Feature, spec: Quality
     """
     if not isinstance(before, NumericProfile) or not isinstance(after, NumericProfile):
         return None
-    quartiles = [_factor(p.quantile(0.5), p.quantile(0.75) - p.quantile(0.25)) for p in (before, after)]
-    moments = [_factor(p.mean, p.std) for p in (before, after)]
-    factors = (_common(*quartiles), _common(*moments))
-    return next((factor for factor in factors if factor is not None), None)
+    by_moments = _common(_of_reference(before).moments, _moments(after))
+    return _common(_of_reference(before).quartiles, _quartiles(after)) if by_moments is None else by_moments
+
+
+class _Reference(NamedTuple):
+    """What the checks ask of a reference, which is compared with many windows."""
+
+    profile: NumericProfile
+    extreme: float | None
+    quartiles: tuple[float, float] | None
+    moments: tuple[float, float] | None
+
+
+_REFERENCES: dict[int, _Reference] = {}
+_MOST_REFERENCES = 20_000
+
+
+def _of_reference(profile: NumericProfile) -> _Reference:
+    known = _REFERENCES.get(id(profile))
+    # The profile is held, so that no other one can have its id.
+    if known is None or known.profile is not profile:
+        if len(_REFERENCES) >= _MOST_REFERENCES:
+            _REFERENCES.clear()
+        known = _Reference(profile, extreme(profile), _quartiles(profile), _moments(profile))
+        _REFERENCES[id(profile)] = known
+    return known
+
+
+def _quartiles(profile: NumericProfile) -> tuple[float, float] | None:
+    return _factor(profile.quantile(0.5), profile.quantile(0.75) - profile.quantile(0.25))
+
+
+def _moments(profile: NumericProfile) -> tuple[float, float] | None:
+    return _factor(profile.mean, profile.std)
 
 
 def _factor(location: float, spread: float) -> tuple[float, float] | None:

@@ -297,8 +297,7 @@ class _Partition:
         alerts: list[dict[str, Any]] = []
         for window in closed:
             reference = await asyncio.to_thread(self._references.get, model.name, window.key.version)
-            # In a thread, since the first window of a reference and a size has its nulls simulated.
-            new_metrics, new_alerts = await asyncio.to_thread(model.verdicts.judge, window, reference, _now_ms())
+            new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
