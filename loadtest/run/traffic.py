@@ -96,7 +96,7 @@ class Traffic:
         for number in range(first, first + count):
             key = self._id(number)
             model = self._models[number % len(self._models)]
-            value = b'{"id":"%s","model":"%s","time":%d,"label":%d}' % (key, model, time_ms, signs[number % ROWS])
+            value = b'{"id":"%s","model":"%s","time":%d,"label":%d}' % (key, model, time_ms, signs[self._row(number)])
             yield self._record(key, value)
 
     def _features(self, row: list[float]) -> bytes:
@@ -111,7 +111,7 @@ class Traffic:
             model,
             VERSION,
             time_ms,
-            self._json[drifted][number % ROWS],
+            self._json[drifted][self._row(number)],
             segment,
             number & 1,
         )
@@ -119,7 +119,7 @@ class Traffic:
 
     def _avro_record(self, number: int, time_ms: int, drifted: bool) -> Record:
         typed = self._typed[number % len(self._typed)]
-        key, row = self._id(number), self._rows[drifted][number % ROWS].tolist()
+        key, row = self._id(number), self._rows[drifted][self._row(number)].tolist()
         event = {
             "id": key.decode(),
             "version": f"{typed.name}@{VERSION}",
@@ -153,6 +153,10 @@ class Traffic:
             score=np.full(count, 0.5),
         )
         return Record(turn % self._options.partitions, b"", encode_batch(batch))
+
+    def _row(self, number: int) -> int:
+        """Each model sees all rows in turns."""
+        return number // len(self._models) % ROWS
 
     def _id(self, number: int) -> bytes:
         return b"%x-%x" % (self._sender, number)

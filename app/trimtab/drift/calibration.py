@@ -16,6 +16,8 @@ __all__ = ["Calibration"]
 
 # A formula that says more is believed: it errs on the large side or by little, and no level is ever so high.
 _CLEAR = 0.3
+# What is so rare by formula is rarer than any level by simulation; when everything drifts at once, nobody waits for it.
+_SURE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,18 @@ class Calibration:
             return measured
         if statistic.rare and p_value is not None and 1 in before.counts.values():
             return measured
+        formula = self._formula(statistic, before, after) if p_value is None else p_value
+        if formula <= _SURE:
+            return Measured(measured.value, formula)
         simulated = self.nulls.p_value(statistic, name, before, after, measured.value)
-        if simulated is None:
-            # The reference is a constant, or nearly: whether its bins hold as many is a question with a formula.
-            columns = table("categories" if statistic.kind == "categorical" else "tenths", before, after)
-            simulated = homogeneity(columns.expected, columns.found) if p_value is None else p_value
-        return Measured(measured.value, simulated)
+        # Of a reference that is a constant, or nearly, simulation says nothing.
+        return Measured(measured.value, formula if simulated is None else simulated)
+
+    @staticmethod
+    def _formula(statistic: Statistic, before: Any, after: Any) -> float:
+        """Of a statistic without one: that of the bins."""
+        columns = table("categories" if statistic.kind == "categorical" else "tenths", before, after)
+        return homogeneity(columns.expected, columns.found)
 
     def level(self, p_values: Sequence[float]) -> float:
         """Largest p-value that is small enough."""

@@ -45,6 +45,10 @@ class Partials:
     def __bool__(self) -> bool:
         return bool(self._groups or self.counts)
 
+    def __len__(self) -> int:
+        """Profiles that were begun."""
+        return len(self._groups)
+
     def add_predictions(self, table: PredictionTable) -> None:
         """Predictions that have their features."""
         rows = InputRows.of(table, self._model)

@@ -104,6 +104,11 @@ class Collected:
                 for record in partials.build(source_partitions):
                     yield Output(self._topics.profiles, name.encode(), encode("profile", record), self._home(name))
 
+    @property
+    def profile_count(self) -> int:
+        """How many profiles were begun."""
+        return sum(len(partials) for partials in self._partials.values())
+
     def clear(self) -> None:
         """Forget everything gathered."""
         self._dead = []

@@ -43,8 +43,8 @@ log = logging.getLogger("trimtab.collector")
 BUSY_FLUSH_S = 0.5
 # Events, or records, of one turn from which on the collector counts as busy: a flush costs as much as some thousand.
 BUSY_EVENTS = 1_000
-# What making a flush's records may take of the time: with many models it is much, so flushes become rarer.
-FLUSH_SHARE = 0.15
+# A profile costs some 0.3 ms, however few events are in it: with many models flushes become rarer.
+FLUSH_S_A_PROFILE = 0.002
 LONGEST_FLUSH_S = 2.0
 IDLE_WAIT_S = 0.05
 EXPIRE_EVERY_S = 1.0
@@ -91,7 +91,7 @@ class Collector:
         self._commit: Future[None] | None = None
         self._ahead: list[tuple[int, Decoded, Sequence[Message]]] = []
         self._last_flush = self._last_expiry = self._last_garbage = time.monotonic()
-        self._flush_cost_s = 0.0
+        self._profiles = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     def run(self, stop: StopSignal) -> None:
@@ -137,7 +137,7 @@ class Collector:
 
     def _flush_interval(self, *, busy: bool) -> float:
         shortest = BUSY_FLUSH_S if busy else self._config.collector.flush_interval / 1000
-        return max(shortest, min(LONGEST_FLUSH_S, self._flush_cost_s / FLUSH_SHARE))
+        return max(shortest, min(LONGEST_FLUSH_S, FLUSH_S_A_PROFILE * self._profiles))
 
     def _ended(self, message: Message) -> None:
         """A message that is none: the end of a partition, or an error."""
@@ -224,7 +224,7 @@ class Collector:
         self._dirty += sum(self._advance(place, end) for place, end in self._ends.items())
         if not self._dirty:
             return
-        started = time.monotonic()
+        self._profiles = self._collected.profile_count
         sender = self._producers[0]
         try:
             sender.begin_transaction()
@@ -240,7 +240,6 @@ class Collector:
         except KafkaException as error:
             self._rewind(error)
             return
-        self._flush_cost_s = time.monotonic() - started
         self._commit = self._executor.submit(_commit, sender, sent)
 
     def _settle(self) -> None:
