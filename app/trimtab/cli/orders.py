@@ -12,7 +12,7 @@ from trimtab.cli.common import ConfigPath, load_connected
 if TYPE_CHECKING:
     from trimtab.config import Config
 
-__all__ = ["command_record", "register"]
+__all__ = ["command_record", "register", "user"]
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Actor = Annotated[str | None, typer.Option(help="Who orders it [default: your user name].")]
@@ -64,7 +64,7 @@ def _order(command: str, model: str, actor: str | None, reason: str, config: Con
     if partitions == 0:
         raise KafkaError(f"topic {topic} does not exist; create it with: trimtab topics create")
     record = command_record(
-        command, model, actor or _user(), reason, id=uuid.uuid4().hex, time_ms=time.time_ns() // 1_000_000
+        command, model, actor or user(), reason, id=uuid.uuid4().hex, time_ms=time.time_ns() // 1_000_000
     )
     failures: list[str] = []
     sender = producer(config.kafka, "trimtab-cli")
@@ -80,7 +80,8 @@ def _order(command: str, model: str, actor: str | None, reason: str, config: Con
     typer.echo(f"{command} {model}: ordered as {record['id']}; what came of it goes to the topic audit.")
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

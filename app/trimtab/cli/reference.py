@@ -1,0 +1,138 @@
+"""``trimtab reference``: what the windows of a version are compared with."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trimtab.cli.common import ConfigPath, load_connected
+
+if TYPE_CHECKING:
+    from trimtab.config import Config
+    from trimtab.profiles import Reference
+
+__all__ = ["register"]
+
+reference = typer.Typer(no_args_is_help=True, help="Look at references, and set them.")
+
+Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Version = Annotated[int | None, typer.Option(min=1, help="Version [default: the champion].")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(reference, name="reference")
+
+
+@reference.command("set")
+def set_(
+    model: Model,
+    file: Annotated[Path, typer.Argument(help="A .csv, .csv.gz or .parquet file with the model's features.")],
+    *,
+    version: Version = None,
+    actor: Annotated[str | None, typer.Option(help="Who sets it [default: your user name].")] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Compare a version's windows with the rows of a file from now on; the next promotion has its own reference."""
+    from trimtab.backtest import read_history, reference_of
+    from trimtab.profiles import Reference
+
+    loaded, of = _version(load_connected(config), model, version)
+    history = read_history(file, loaded.models[model])
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    made = reference_of(model, loaded.models[model], history)
+    # The name tells versions of a reference apart: windows that were begun against another one stay with that.
+    named = Reference(f"{model}@{of}/{digest[:12]}", made.profile, made.metrics)
+    _publish(loaded, model, of, named, {"file": file.name, "sha256": digest, "rows": float(len(history))}, actor)
+    typer.echo(f"{model}@{of} is compared with {named.id}: {len(history):,} rows of {file.name}.")
+    if history.refused:
+        row, why = next(iter(sorted(history.refused.items())))
+        typer.echo(f"{len(history.refused):,} rows were left out, such as row {row}: {why}")
+
+
+@reference.command("show")
+def show(model: Model, *, version: Version = None, config: ConfigPath = None) -> None:
+    """Say what a version's windows are compared with."""
+    from trimtab.registry.index import RegistryIndex
+
+    loaded, of = _version(load_connected(config), model, version)
+    index = RegistryIndex(loaded.kafka, "trimtab-cli")
+    index.start()
+    try:
+        found = index.reference(model, of)
+    finally:
+        index.close()
+    if found is None:
+        typer.echo(f"{model}@{of} has no reference.")
+        return
+    typer.echo(f"{model}@{of}: {found.id}, {found.profile.count:,} rows")
+    numeric, categorical = found.profile.numeric, found.profile.categorical
+    for name, values, missing in [
+        *((name, p.count, p.missing_rate) for name, p in numeric.items()),
+        *((name, p.count, p.missing_rate) for name, p in categorical.items()),
+    ]:
+        typer.echo(f"  {name}: {values:,} values, {100 * missing:.1f} % missing")
+
+
+def _version(config: Config, model: str, version: int | None) -> tuple[Config, int]:
+    """The configuration, and the version that is meant; raises ConfigError."""
+    from trimtab.errors import ConfigError
+    from trimtab.registry.index import RegistryIndex
+
+    if model not in config.models:
+        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
+    index = RegistryIndex(config.kafka, "trimtab-cli")
+    index.start()
+    try:
+        champion = index.champion(model)
+        of = version or (0 if champion is None else int(champion["version"]))
+        if of == 0:
+            raise ConfigError(f"{model} has no version yet; its first one brings a reference of its own")
+        if index.manifest(model, of) is None:
+            raise ConfigError(f"{model} has no version {of}")
+    finally:
+        index.close()
+    return config, of
+
+
+def _publish(
+    config: Config, model: str, version: int, made: Reference, details: dict[str, float | str], actor: str | None
+) -> None:
+    import orjson
+
+    from trimtab.cli.orders import user
+    from trimtab.errors import KafkaError
+    from trimtab.kafka.clients import producer
+    from trimtab.kafka.topics import Topics, partition_of
+    from trimtab.registry.records import INDEX_PARTITION, reference_key
+
+    topics = Topics(config.kafka.topic_prefix)
+    audit = {
+        "model": model,
+        "action": "reference_set",
+        "actor": actor or user(),
+        "trigger": "command",
+        "incident": None,
+        "version": version,
+        "offset": -1,
+        "time_ms": time.time_ns() // 1_000_000,
+        "event_time_ms": None,
+        "details": {"reference": made.id, **details},
+    }
+    failures: list[str] = []
+
+    def report(error: object, _: object) -> None:
+        if error is not None:
+            failures.append(str(error))
+
+    sender = producer(config.kafka, "trimtab-cli")
+    key, value = reference_key(model, version).encode(), orjson.dumps(made.to_wire())
+    sender.produce(topics.registry, value, key, partition=INDEX_PARTITION, on_delivery=report)
+    where = partition_of(model, config.kafka.partitions)
+    sender.produce(topics.audit, orjson.dumps(audit), model.encode(), partition=where, on_delivery=report)
+    if sender.flush(10) or failures:
+        raise KafkaError(f"the reference was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
