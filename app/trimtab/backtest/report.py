@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -13,31 +13,64 @@ from trimtab.backtest.run import Findings
 from trimtab.config import ModelConfig
 from trimtab.windows import ClosedWindow
 
-__all__ = ["iso", "report", "rows_of"]
+__all__ = ["About", "iso", "report", "rows_of"]
 
 _DAY_MS = 86_400_000
 
 
+class About(NamedTuple):
+    """What was played.
+
+    Parameters
+    ----------
+    rows
+        Predictions.
+    first_ms, last_ms
+        Event time.
+    refused
+        Where, to what is wrong there.
+    row_at
+        The first row at or after an event time; None where there are no rows.
+    """
+
+    rows: int
+    first_ms: int
+    last_ms: int
+    refused: Mapping[str, str]
+    row_at: Callable[[int], int | None]
+
+    @classmethod
+    def of(cls, history: History) -> Self:
+        """Of a table; one after its last row is when all are before the time."""
+
+        def row_at(time_ms: int) -> int:
+            at = int(np.searchsorted(history.time_ms, time_ms, "left"))
+            return int(history.rows[at]) if at < len(history) else int(history.rows[-1]) + 1
+
+        refused = {str(row): why for row, why in sorted(history.refused.items())}
+        return cls(len(history), int(history.time_ms[0]), int(history.time_ms[-1]), refused, row_at)
+
+
 def report(
-    name: str, model: ModelConfig, history: History, findings: Findings, healthy_until_ms: int | None = None
+    name: str, model: ModelConfig, findings: Findings, about: About, healthy_until_ms: int | None = None
 ) -> dict[str, Any]:
-    """The result as JSON has it (docs/backtest.md has the fields).
+    """The result as JSON has it (docs/statistics.md has the fields).
 
     Parameters
     ----------
     healthy_until_ms
         Up to this event time nothing was wrong, so what fired until then was false; None when that is not known.
     """
-    alerts = list(_alerts(history, findings))
-    span_ms = int(history.time_ms[-1] - history.time_ms[0]) if len(history) else 0
+    alerts = list(_alerts(about, findings))
+    span_ms = about.last_ms - about.first_ms
     per, period_ms = model.drift.budget
     calibrated = model.drift.method == "calibrated"
     false = None if healthy_until_ms is None else sum(a["event_time_ms"] <= healthy_until_ms for a in alerts)
     return {
         "model": name,
-        "rows": len(history),
-        "refused": {str(row): why for row, why in sorted(history.refused.items())},
-        "windows": [_window(history, window, metrics) for window, metrics in findings.windows],
+        "rows": about.rows,
+        "refused": dict(about.refused),
+        "windows": [_window(window, metrics) for window, metrics in findings.windows],
         "alerts": [{key: value for key, value in alert.items() if key != "event_time_ms"} for alert in alerts],
         "alarms": len(alerts),
         "false_alarms": false,
@@ -56,7 +89,8 @@ def rows_of(found: Mapping[str, Any]) -> Sequence[Sequence[str]]:
         p_value = "" if alert["p_value"] is None else f", p {alert['p_value']:.1g}"
         of = f"{alert['feature']} ({alert['segment']})" if alert["segment"] else str(alert["feature"])
         measured = f"{alert['statistic']} {alert['effect']:.3g}{p_value}"
-        lines.append((f"{alert['row']:,}", alert["event_time"], alert["kind"], of, measured))
+        row = "" if alert["row"] is None else f"{alert['row']:,}"
+        lines.append((row, alert["event_time"], alert["kind"], of, measured))
     return lines
 
 
@@ -72,7 +106,7 @@ def iso(time_ms: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _alerts(history: History, findings: Findings) -> Iterable[dict[str, Any]]:
+def _alerts(about: About, findings: Findings) -> Iterable[dict[str, Any]]:
     """Those that fire, each with the row at which it was resolved."""
     resolved = [alert for alert in findings.alerts if alert["state"] == "resolved"]
     for alert in findings.alerts:
@@ -85,13 +119,13 @@ def _alerts(history: History, findings: Findings) -> Iterable[dict[str, Any]]:
             "kind": alert["kind"],
             "feature": alert["feature"],
             "segment": alert["segment"],
-            "row": _row_at(history, end_ms),
+            "row": about.row_at(end_ms),
             "event_time": iso(end_ms),
             "event_time_ms": end_ms,
             **_strongest(alert),
             "exceeded": list(alert["evidence"]["exceeded"]) if "exceeded" in alert["evidence"] else [],
             "count": alert["evidence"]["count"],
-            "resolved_row": None if over is None else _row_at(history, over["event_time_ms"]),
+            "resolved_row": None if over is None else about.row_at(over["event_time_ms"]),
             "summary": alert["summary"],
         }
 
@@ -116,7 +150,7 @@ def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
     return {"statistic": best, "effect": values[best], "p_value": p_values.get(best)}
 
 
-def _window(history: History, window: ClosedWindow, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     features: dict[str, Any] = {}
     whole: dict[str, float] = {}
     for metric in metrics:
@@ -139,9 +173,3 @@ def _window(history: History, window: ClosedWindow, metrics: Sequence[Mapping[st
         "metrics": whole,
         "features": features,
     }
-
-
-def _row_at(history: History, time_ms: int) -> int:
-    """The first row at or after an event time; one after the last when all are before it."""
-    at = int(np.searchsorted(history.time_ms, time_ms, "left"))
-    return int(history.rows[at]) if at < len(history) else int(history.rows[-1]) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import ClosedWindow, WindowState
 
-__all__ = ["Findings", "backtest", "reference_of"]
+__all__ = ["Findings", "backtest", "judged", "reference_of"]
 
 _END_MS = 10**18
 
@@ -67,28 +67,47 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:
     """Play ``history`` through windows and verdicts; nothing is written anywhere."""
-    findings = Findings()
     partials = Partials(name, model, lambda _: reference)
+    return judged(name, model, _records(partials, history, name), lambda _: reference, 1)
+
+
+def judged(
+    name: str,
+    model: ModelConfig,
+    records: Iterable[Mapping[str, Any]],
+    reference_of: Callable[[int], Reference | None],
+    partitions: int,
+) -> Findings:
+    """Windows and verdicts of profile records, made by whatever collects.
+
+    Parameters
+    ----------
+    reference_of
+        Reference of a version.
+    partitions
+        Source partitions; all of them were read to their end when the records end.
+    """
+    findings = Findings()
     windows = WindowState(model.window, 0)
     verdicts = Verdicts(name, model, Nulls())
 
     def judge(closed: Sequence[ClosedWindow]) -> None:
         for window in closed:
-            metrics, alerts = verdicts.judge(window, reference, window.key.end_ms)
+            metrics, alerts = verdicts.judge(window, reference_of(window.key.version), window.key.end_ms)
             findings.windows.append((window, metrics))
             findings.alerts.extend(alerts)
         findings.late.extend(verdicts.late(windows.take_late()))
 
-    for offset, record in enumerate(_records(partials, model, name, history)):
+    for offset, record in enumerate(records):
         judge(windows.step(offset, record, 0))
-    judge(windows.tick({0: _END_MS}))
+    judge(windows.tick(dict.fromkeys(range(partitions), _END_MS)))
     return findings
 
 
-def _records(partials: Partials, model: ModelConfig, name: str, history: History) -> Iterator[dict[str, Any]]:
+def _records(partials: Partials, history: History, name: str) -> Iterator[dict[str, Any]]:
     for chunk in history.chunks():
         partials.add_predictions(chunk.predictions(name))
-        labelled = chunk.examples(model)
+        labelled = chunk.examples(partials.model)
         if labelled is not None:
             partials.add_examples(*labelled)
         yield from partials.build(1)

@@ -25,8 +25,12 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="A .csv, .csv.gz or .parquet file, rows in time order.")],
+    file: Annotated[Path | None, typer.Argument(help="A .csv, .csv.gz or .parquet file, rows in time order.")] = None,
     *,
+    from_topic: Annotated[bool, typer.Option("--from-topic", help="Take what the input topics hold.")] = False,
+    since: Annotated[
+        str, typer.Option(help="With --from-topic: how far back, such as 7d, or an ISO 8601 time.")
+    ] = "30d",
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model [default: the only one].")] = None,
     reference: Annotated[Path | None, typer.Option(help="Another file to compare with.")] = None,
     reference_rows: Annotated[
@@ -40,12 +44,20 @@ def backtest(
     plot: Annotated[Path | None, typer.Option(help="Draw features over windows to this .png file.")] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Say what would have fired on a data file, and when. Needs no Kafka and changes nothing."""
+    """Say what would have fired on a data file or on past events, and when. Changes nothing."""
     from trimtab.errors import ConfigError
 
+    if (file is None) != from_topic:
+        raise ConfigError("give a file, or --from-topic")
     if reference is not None and reference_rows is not None:
         raise ConfigError("give --reference or --reference-rows, not both")
-    source = _Source(file, reference, reference_rows, healthy_until)
+    source: _Source | _Topics
+    if file is None:
+        if reference_rows is not None:
+            raise ConfigError("--reference-rows goes with a file; give --reference FILE, or none for the versions' own")
+        source = _Topics(since, reference, healthy_until)
+    else:
+        source = _Source(file, reference, reference_rows, healthy_until)
     found = source.run(config, model)
     other = None if against is None else source.run(against, model)
     if json_file is not None:
@@ -55,9 +67,9 @@ def backtest(
         from trimtab.backtest.plot import draw
 
         draw(found, plot)
-    typer.echo(_words(file, found))
+    typer.echo(_words(found))
     if against is not None and other is not None:
-        typer.echo(f"\nwith {against}:\n{_words(file, other)}")
+        typer.echo(f"\nwith {against}:\n{_words(other)}")
         typer.echo(_difference(found, other))
 
 
@@ -73,7 +85,7 @@ class _Source:
     def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
         """The report of one configuration."""
         from trimtab.backtest import backtest, read_history, reference_of
-        from trimtab.backtest.report import report
+        from trimtab.backtest.report import About, report
 
         name, spec = _model(config, model)
         history = read_history(self._file, spec)
@@ -93,8 +105,64 @@ class _Source:
         made = reference_of(name, spec, before)
         findings = backtest(name, spec, made, history)
         until = _time_of(self._healthy_until, history.rows, history.time_ms)
-        found = report(name, spec, history, findings, until)
+        found = report(name, spec, findings, About.of(history), until)
         return {"file": str(self._file), "reference": {"from": where, "rows": len(before)}, **found}
+
+
+class _Topics:
+    """What the input topics hold, since some time; compared with the versions' own references, or with a file."""
+
+    def __init__(self, since: str, reference: Path | None, healthy_until: str | None) -> None:
+        self._since_ms = _since(since)
+        self._reference = reference
+        self._healthy_until = healthy_until
+
+    def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
+        """The report of one configuration."""
+        from trimtab.backtest import read_history, reference_of
+        from trimtab.backtest.report import About, report
+        from trimtab.backtest.run import judged
+        from trimtab.backtest.topics import TopicHistory
+        from trimtab.cli.common import load_connected
+        from trimtab.registry.index import RegistryIndex
+        from trimtab.roles.references import References
+
+        name, spec = _model(config, model)
+        connected = load_connected(config)
+        index = RegistryIndex(connected.kafka, "trimtab-backtest-registry")
+        index.start()
+        try:
+            references = References(index)
+            given = None
+            if self._reference is not None:
+                given = reference_of(name, spec, read_history(self._reference, spec))
+
+            def of(version: int) -> Any:
+                return references.get(name, version) if given is None else given
+
+            history = TopicHistory(connected, name, self._since_ms, lambda _, version: of(version))
+            findings = judged(name, spec, history.records(), of, connected.kafka.partitions)
+        finally:
+            index.close()
+        first, last = history.first_ms or 0, history.last_ms or 0
+        about = About(history.predictions, first, last, history.refused, lambda _: None)
+        until = None if self._healthy_until is None else _iso(self._healthy_until, "--healthy-until")
+        where = "the versions' own" if self._reference is None else str(self._reference)
+        rows = 0 if given is None else given.profile.count
+        found = report(name, spec, findings, about, until)
+        return {"file": f"topics since {self._since_ms}", "reference": {"from": where, "rows": rows}, **found}
+
+
+def _since(text: str) -> int:
+    """Wall time of ``7d`` ago, or of an ISO 8601 time, in milliseconds."""
+    import time
+
+    from trimtab.config import parse_ms
+
+    try:
+        return time.time_ns() // 1_000_000 - parse_ms(text)
+    except ValueError:
+        return _iso(text, "--since")
 
 
 def _model(config: Path | None, model: str | None) -> tuple[str, ModelConfig]:
@@ -111,26 +179,28 @@ def _model(config: Path | None, model: str | None) -> tuple[str, ModelConfig]:
 
 def _time_of(text: str | None, rows: Any, times_ms: Any) -> int | None:
     """Event time of a row's number or of an ISO 8601 time."""
-    from trimtab.errors import ConfigError
-
     if text is None:
         return None
     if text.isdecimal():
         later = times_ms[rows >= int(text)]
         return int(later[0]) if later.size else int(times_ms[-1])
+    return _iso(text, "--healthy-until")
+
+
+def _iso(text: str, option: str) -> int:
+    from trimtab.errors import ConfigError
+
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--healthy-until: {text!r} is neither a row nor an ISO 8601 time") from None
+        raise ConfigError(f"{option}: {text!r} cannot be read; write 2026-01-31T12:00:00Z") from None
     return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 
-def _words(file: Path, found: dict[str, Any]) -> str:
+def _words(found: dict[str, Any]) -> str:
     from trimtab.backtest.report import rows_of
 
-    lines = [
-        f"{file.name}: {found['rows']:,} rows against {found['reference']['rows']:,} ({found['reference']['from']})"
-    ]
+    lines = [f"{Path(found['file']).name}: {found['rows']:,} rows against {_against(found['reference'])}"]
     table = rows_of(found)
     if table:
         heads = ("row", "event time", "kind", "feature", "measured")
@@ -153,6 +223,10 @@ def _words(file: Path, found: dict[str, Any]) -> str:
         row, why = next(iter(found["refused"].items()))
         lines.append(f"{len(found['refused']):,} rows would be refused, such as row {row}: {why}")
     return "\n".join(lines)
+
+
+def _against(reference: dict[str, Any]) -> str:
+    return f"{reference['rows']:,} ({reference['from']})" if reference["rows"] else f"references: {reference['from']}"
 
 
 def _difference(found: dict[str, Any], other: dict[str, Any]) -> str:

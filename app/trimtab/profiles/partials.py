@@ -34,7 +34,7 @@ class Partials:
 
     def __init__(self, name: str, model: ModelConfig, reference_of: Callable[[int], Reference | None]) -> None:
         self._name = name
-        self._model = model
+        self.model = model
         self._reference_of = reference_of
         self._groups: dict[_Key, Group] = {}
         self._clocks: dict[tuple[str, int], int] = {}
@@ -51,8 +51,8 @@ class Partials:
 
     def add_predictions(self, table: PredictionTable) -> None:
         """Predictions that have their features."""
-        rows = InputRows.of(table, self._model)
-        categories = dict(zip(self._model.categorical, rows.categories, strict=True))
+        rows = InputRows.of(table, self.model)
+        categories = dict(zip(self.model.categorical, rows.categories, strict=True))
         self._add("inputs", table.version, table.time_ms, rows, table.sources, categories)
         self.counts["predictions"] += len(table)
 
@@ -100,10 +100,10 @@ class Partials:
     ) -> None:
         clock, latest = (kind, sources.partition), int(time_ms.max())
         self._clocks[clock] = max(self._clocks.get(clock, latest), latest)
-        starts = time_ms - time_ms % self._model.window.size
+        starts = time_ms - time_ms % self.model.window.size
         for (start_ms, of), where in split(starts, version):
             self._into((kind, of, "", start_ms), rows, sources, where)
-        for name in self._model.segments:
+        for name in self.model.segments:
             texts, codes = self._segments(name, features[name])  # type: ignore[arg-type]  # it is categorical
             for (start_ms, of, code), where in split(starts, version, codes):
                 self._into((kind, of, texts[code], start_ms), rows, sources, where)
@@ -112,7 +112,7 @@ class Partials:
         group = self._groups.get(key)
         if group is None:
             reference = self._reference(key[1]) if key[1] else None
-            group = self._groups[key] = Group(self._model, reference)
+            group = self._groups[key] = Group(self.model, reference)
         group.add(rows.take(where), sources.partition, sources.offset[where], sources.timestamp_ms[where])
 
     def _reference(self, version: int) -> Reference | None:
@@ -122,7 +122,7 @@ class Partials:
 
     def _segments(self, name: str, column: Categories) -> tuple[list[str], Any]:
         """Texts of the segments of a feature, and the number of its text for each row."""
-        known = getattr(self._model.features[name], "values", ())
+        known = getattr(self.model.features[name], "values", ())
         # An open-ended category must not make open-ended windows.
         texts = [f"{name}={value}" for value in (*known, "(other)", "(missing)")]
         place = {value: k for k, value in enumerate(known)}
@@ -139,7 +139,7 @@ class Partials:
             "reference": group.reference.id if group.reference is not None else None,
             "segment": segment,
             "start_ms": start_ms,
-            "end_ms": start_ms + self._model.window.size,
+            "end_ms": start_ms + self.model.window.size,
             "last_produced_ms": group.last_produced_ms,
             "offsets": list(_spans(group)),
             "sketch": group.profile().to_bytes(),

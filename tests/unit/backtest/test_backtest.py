@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trimtab.backtest import backtest, read_history, reference_of
-from trimtab.backtest.report import report
+from trimtab.backtest.report import About, report
 from trimtab.cli.main import run
 from trimtab.config import DriftSpec, ModelConfig
 from trimtab.drift import evaluate
@@ -59,7 +59,7 @@ def found_in(path: Path, spec: ModelConfig) -> dict[str, Any]:
     history = read_history(path, spec)
     before, rest = history.take(slice(0, 1_000)), history.take(slice(1_000, None))
     reference = reference_of("m", spec, before)
-    return report("m", spec, rest, backtest("m", spec, reference, rest))
+    return report("m", spec, backtest("m", spec, reference, rest), About.of(rest))
 
 
 def test_it_finds_what_changed_and_where(table: Path) -> None:
