@@ -91,7 +91,7 @@ class TestMessages:
             ("kafka: {}", "t.yaml:1: models: is missing"),
             (BASE + "dashbord: {}", "t.yaml:8: dashbord: unknown key; did you mean 'dashboard'?"),
             (BASE + "collector: {x: 1}", "t.yaml:8: collector.x: unknown key; the keys here are flush_interval, "
-             "batch_size, max_event_bytes"),
+             "batch_size, max_event_bytes, max_future"),
             (BASE + "dashboard:", "t.yaml:8: dashboard: must be a mapping, not null"),
             (BASE + "dashboard: {port: x}", "t.yaml:8: dashboard.port: must be a whole number, not 'x'"),
             (BASE + "dashboard: {port: 1.5}", "t.yaml:8: dashboard.port: must be a whole number, not 1.5"),
