@@ -119,10 +119,19 @@ class DriftSpec(Strict):
     method: Literal["calibrated", "thresholds"] = "calibrated"
     false_alarms: str = "1 per 30d"
     thresholds: dict[str, float] = Field(
-        default={"psi": 0.25, "js": 0.2, "ks": 0.2, "wasserstein": 0.5, "chi2": 0.3, "linf": 0.15}
+        default={
+            "psi": 0.25,
+            "js": 0.35,
+            "ks": 0.2,
+            "wasserstein": 0.5,
+            "mean": 0.5,
+            "spread": 0.4,
+            "chi2": 0.3,
+            "linf": 0.15,
+        }
     )
     alpha: float = Field(default=1e-6, gt=0, le=1)
-    agree: Positive = 2
+    agree: Positive = 1
     missing_rate: Share = 0.05
     ignore: tuple[str, ...] = Field(default=(), strict=False)
 

@@ -19,10 +19,11 @@ class Budget:
     tests that never can be rejected, such as those of constants. With independent p-values the expected number of false
     rejections is at most the allowance, and rather less when they go together.
 
-    Rejections earn a tenth of a false one, spent over the next windows (alpha-investing: Foster and Stine, 2008;
-    SAFFRON: Ramdas et al., 2018; with a memory that decays, for streams without end: Rebjock et al., 2021). So while
-    much drifts more is found, of which a tenth may be false; while nothing does, what is earned is earned by false
-    alarms, and the nine tenths that are handed out by time keep the sum within the budget.
+    Each alarm earns a tenth of a false one, spent over the next windows (alpha-investing: Foster and Stine, 2008;
+    SAFFRON: Ramdas et al., 2018; with a memory that decays, for streams without end: Rebjock et al., 2021). So when
+    much begins to drift more is found, of which a tenth may be false; while nothing does, what is earned is earned by
+    false alarms, and the nine tenths that are handed out by time keep the sum within the budget. A drift that goes on
+    is one alarm, however many windows reject.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class Budget:
     >>> level = budget.level(3_600_000, [0.2, 0.7, 0.9, 0.001])
     >>> round(level, 6)
     0.000313
-    >>> budget.settle(rejections=1)
+    >>> budget.settle(alarms=1)
     >>> budget.level(3_600_000, [0.2, 0.7, 0.9, 0.001]) > level
     True
     """
@@ -70,6 +71,6 @@ class Budget:
         self.last_level = _TAU * min(1.0, allowance / max(1, tested))
         return self.last_level
 
-    def settle(self, rejections: int) -> None:
-        """So many were rejected."""
-        self.earned += _SHARE_OF_ALARMS * rejections
+    def settle(self, alarms: int) -> None:
+        """So many alarms have begun."""
+        self.earned += _SHARE_OF_ALARMS * alarms

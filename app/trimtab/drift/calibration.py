@@ -60,7 +60,3 @@ class Calibration:
     def level(self, p_values: Sequence[float]) -> float:
         """Largest p-value that is small enough."""
         return self.budget.level(self.window_ms, p_values, self.share)
-
-    def settle(self, rejections: int) -> None:
-        """So many were."""
-        self.budget.settle(rejections)

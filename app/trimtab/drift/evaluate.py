@@ -77,7 +77,7 @@ def evaluate(
     >>> later = NumericProfile.of(ages + 15, reference.frame("age"))
     >>> [verdict] = evaluate(reference, WindowProfile(1000, {"age": later}), DriftSpec(), 100, ["age"])
     >>> verdict.status, verdict.exceeded
-    ('drift', ('js', 'ks', 'psi', 'wasserstein'))
+    ('drift', ('js', 'ks', 'mean', 'psi', 'wasserstein'))
     """
     wanted = list(features)
     if reference is not None and SCORE not in wanted:
@@ -89,9 +89,7 @@ def evaluate(
         return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]
     tested = [one for one in found if isinstance(one, _Feature) and one.name not in spec.ignore]
     level = calibration.level([p_value for one in tested for p_value in one.p_values(spec)])
-    verdicts = [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
-    calibration.settle(sum(len(verdict.exceeded) for verdict in verdicts if verdict.feature not in spec.ignore))
-    return verdicts
+    return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
 
 
 @dataclass(frozen=True, slots=True)

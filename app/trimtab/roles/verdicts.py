@@ -88,6 +88,9 @@ class Verdicts:
         else:
             metrics, findings = self._inputs(window, reference)
         alerts = [alert for finding in findings for alert in self._apply(window.key, finding, now_ms)]
+        if self._calibration is not None:
+            began = [alert for alert in alerts if alert["state"] == "firing" and alert["kind"] in ("drift", "missing")]
+            self._calibration.budget.settle(len(began))
         return metrics, alerts
 
     def absent(self, silence: Silence, now_ms: int) -> list[dict[str, Any]]:

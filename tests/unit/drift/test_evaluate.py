@@ -45,13 +45,13 @@ def judge(
 def test_ok() -> None:
     verdict = judge(numeric(sample(1_000, 1)))
     assert (verdict.status, verdict.exceeded) == ("ok", ())
-    assert verdict.measured.keys() == {"psi", "js", "ks", "wasserstein", "missing_rate"}
+    assert verdict.measured.keys() == {"psi", "js", "ks", "wasserstein", "mean", "spread", "missing_rate"}
     assert judge(categories=COLOURS).status == "ok"
 
 
 def test_drift() -> None:
     verdict = judge(numeric(sample(1_000, 1) + 1))
-    assert (verdict.status, verdict.exceeded) == ("drift", ("js", "ks", "psi", "wasserstein"))
+    assert (verdict.status, verdict.exceeded) == ("drift", ("js", "ks", "mean", "psi", "wasserstein"))
     verdict = judge(categories=["blue"] * 900 + ["red"] * 100)
     assert (verdict.status, verdict.exceeded) == ("drift", ("chi2", "js", "linf", "psi"))
     assert verdict.measured.keys() == {"chi2", "js", "linf", "missing_rate", "psi"}
@@ -101,14 +101,14 @@ def test_the_threshold_itself_is_exceeded() -> None:
 
 def test_ignored_features_are_measured() -> None:
     verdict = judge(numeric(sample(1_000, 1) + 1), ignore=("x",))
-    assert (verdict.status, len(verdict.exceeded)) == ("ok", 4)
+    assert (verdict.status, len(verdict.exceeded)) == ("ok", 5)
 
 
 def test_missing_comes_before_drift() -> None:
     values = sample(1_000, 1) + 1
     values[:60] = np.nan
     verdict = judge(numeric(values))
-    assert (verdict.status, verdict.exceeded) == ("missing", ("js", "ks", "missing_rate", "psi", "wasserstein"))
+    assert (verdict.status, verdict.exceeded) == ("missing", ("js", "ks", "mean", "missing_rate", "psi", "wasserstein"))
     assert verdict.measured["missing_rate"].value == pytest.approx(0.06)
     assert judge(numeric(values), missing_rate=0.07).status == "drift"
     assert judge(categories=[*[None] * 100, *COLOURS]).status == "missing"
