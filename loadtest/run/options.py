@@ -111,6 +111,15 @@ def check(options: Options) -> str | None:
         return "--rate, --segments and --label-delay are not below zero"
     if options.seconds <= 0 or options.window_s < 1 or options.lateness_s < 1:
         return "--seconds must be above zero, --window and --lateness at least 1"
+    return _check_formats(options)
+
+
+def _check_formats(options: Options) -> str | None:
     if options.segments and options.format != "json":
         return "--segments goes with --format json"
+    if options.duplicates and options.format == "columnar":
+        return "--duplicates goes with --format json or avro"
+    for path in (options.json, options.html):
+        if path is not None and not path.absolute().parent.is_dir():
+            return f"{path}: there is no folder {path.absolute().parent}"
     return None

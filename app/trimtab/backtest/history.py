@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,8 +89,8 @@ class History:
         )
 
     def examples(self, model: ModelConfig) -> tuple[Examples, Sources] | None:
-        """The rows that have a label as examples, with their sources; None when none has."""
-        if self.label is None:
+        """The rows that have a label as examples, with their sources; None when none has, or nothing was predicted."""
+        if self.label is None or model.columns.prediction is None:
             return None
         codes = self.label.codes >= 0 if isinstance(self.label, Categories) else ~np.isnan(self.label)
         where = np.flatnonzero(codes)
@@ -135,7 +136,8 @@ def read_history(path: Path, model: ModelConfig) -> History:
     if not count:
         raise ConfigError(f"{path}: there is a header but no rows; add data")
     reader = _Reader(columns, model)
-    times = np.array(event_times(path, columns, model.columns.time, step_ms=_STEP_MS), np.int64)
+    found = event_times(path, columns, model.columns.time, step_ms=_STEP_MS, refuse=reader.refuse)
+    times = np.array(found, np.int64)
     history = reader.history(times)
     if not len(history):
         row, why = next(iter(history.refused.items()))
@@ -175,19 +177,21 @@ class _Reader:
         if value is None:
             return np.nan
         if isinstance(value, int | float):
+            if math.isinf(value):
+                self.refuse(row, f"{name}: {value} is no number; leave a missing value empty")
             return float(value)
         # One text in a CSV column makes a text of every number in it.
         if isinstance(value, str) and value.strip() in MISSING_TEXTS:
             return np.nan
         if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
             return float(value)
-        self._refuse(row, f"{name}: {value!r} where a number is expected")
+        self.refuse(row, f"{name}: {value!r} where a number is expected")
         return np.nan
 
     def _scores(self, name: str) -> FloatArray:
         scores = self._numbers(name)
         for row in np.flatnonzero((scores < 0) | (scores > 1)).tolist():
-            self._refuse(row, f"{name}: {scores[row]} is not a probability from 0 to 1")
+            self.refuse(row, f"{name}: {scores[row]} is not a probability from 0 to 1")
         return scores
 
     def _values(self, name: str) -> Column:
@@ -206,9 +210,9 @@ class _Reader:
                     known[key] = canonical(value)
                 except EventError as error:
                     known[key] = None
-                    self._refuse(row, error.detail)
+                    self.refuse(row, error.detail)
             elif value is not None and known[key] is None:
-                self._refuse(row, f"{name}: {value!r}")
+                self.refuse(row, f"{name}: {value!r}")
             texts.append(None if value is None else known[key])
         return Categories.of(texts)
 
@@ -217,7 +221,8 @@ class _Reader:
             return np.full(size, np.nan)
         return Categories(np.full(size, -1, np.int32), [])
 
-    def _refuse(self, row: int, why: str) -> None:
+    def refuse(self, row: int, why: str) -> None:
+        """A row cannot be used."""
         self._refused.setdefault(row, why)
 
 

@@ -70,7 +70,9 @@ def report(
         "model": name,
         "rows": about.rows,
         "refused": dict(about.refused),
-        "windows": [_window(window, metrics) for window, metrics in findings.windows],
+        "windows": [
+            _window(window, metrics, whole=about.row_at(0) is not None) for window, metrics in findings.windows
+        ],
         "alerts": [{key: value for key, value in alert.items() if key != "event_time_ms"} for alert in alerts],
         "alarms": len(alerts),
         "false_alarms": false,
@@ -86,7 +88,7 @@ def rows_of(found: Mapping[str, Any]) -> Sequence[Sequence[str]]:
     """One line for each alert: row, event time, kind, feature, what was measured."""
     lines = []
     for alert in found["alerts"]:
-        p_value = "" if alert["p_value"] is None else f", p {alert['p_value']:.1g}"
+        p_value = "" if alert["p_value"] is None else f", p {max(alert['p_value'], 1e-300):.1g}"
         of = f"{alert['feature']} ({alert['segment']})" if alert["segment"] else str(alert["feature"])
         measured = f"{alert['statistic']} {alert['effect']:.3g}{p_value}"
         row = "" if alert["row"] is None else f"{alert['row']:,}"
@@ -123,7 +125,6 @@ def _alerts(about: About, findings: Findings) -> Iterable[dict[str, Any]]:
             "event_time": iso(end_ms),
             "event_time_ms": end_ms,
             **_strongest(alert),
-            "exceeded": list(alert["evidence"]["exceeded"]) if "exceeded" in alert["evidence"] else [],
             "count": alert["evidence"]["count"],
             "resolved_row": None if over is None else about.row_at(over["event_time_ms"]),
             "summary": alert["summary"],
@@ -150,16 +151,17 @@ def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
     return {"statistic": best, "effect": values[best], "p_value": p_values.get(best)}
 
 
-def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]], *, whole: bool) -> dict[str, Any]:
+    """One window; its offsets are rows when a ``whole`` table was played."""
     features: dict[str, Any] = {}
-    whole: dict[str, float] = {}
+    own: dict[str, float] = {}
     for metric in metrics:
         if metric["feature"] is None:
-            whole[metric["statistic"]] = metric["value"]
+            own[metric["statistic"]] = metric["value"]
             continue
         feature = features.setdefault(metric["feature"], {"status": metric["status"], "statistics": {}})
         feature["statistics"][metric["statistic"]] = {"value": metric["value"], "p_value": metric["p_value"]}
-    first, last = window.offsets.get(0, (0, 0))
+    first, last = window.offsets.get(0, (0, 0)) if whole else (None, None)
     key = window.key
     return {
         "kind": key.kind,
@@ -170,6 +172,6 @@ def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]]) -> dict[
         "last_row": last,
         "count": window.profile.count,
         "status": metrics[0]["status"] if metrics else "ok",
-        "metrics": whole,
+        "metrics": own,
         "features": features,
     }

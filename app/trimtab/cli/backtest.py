@@ -34,7 +34,7 @@ def backtest(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model [default: the only one].")] = None,
     reference: Annotated[Path | None, typer.Option(help="Another file to compare with.")] = None,
     reference_rows: Annotated[
-        int | None, typer.Option(min=2, help="Compare with the first rows [default: first_version_after].")
+        int | None, typer.Option(min=30, help="Compare with the first rows [default: first_version_after].")
     ] = None,
     healthy_until: Annotated[
         str | None, typer.Option(help="Row or ISO 8601 time until which nothing was wrong: counts false alarms.")
@@ -120,7 +120,7 @@ class _Topics:
     def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
         """The report of one configuration."""
         from trimtab.backtest import read_history, reference_of
-        from trimtab.backtest.report import About, report
+        from trimtab.backtest.report import About, iso, report
         from trimtab.backtest.run import judged
         from trimtab.backtest.topics import TopicHistory
         from trimtab.cli.common import load_connected
@@ -150,7 +150,7 @@ class _Topics:
         where = "the versions' own" if self._reference is None else str(self._reference)
         rows = 0 if given is None else given.profile.count
         found = report(name, spec, findings, about, until)
-        return {"file": f"topics since {self._since_ms}", "reference": {"from": where, "rows": rows}, **found}
+        return {"file": f"topics since {iso(self._since_ms)}", "reference": {"from": where, "rows": rows}, **found}
 
 
 def _since(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,9 @@ NOT_RUNNING = 3
 
 app = typer.Typer(no_args_is_help=True, help="Start, stop and look at the embedded Kafka of this machine.")
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the broker's data [default: in the user's data folder].")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder of the broker's data [default: broker/ in data_dir, else in the user's].")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -33,7 +36,7 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start the broker unless it runs; it goes on when this command ends. The first start downloads Kafka (43 MB)."""
-    broker = EmbeddedBroker(data_dir or default_data_dir(), port=port)
+    broker = EmbeddedBroker(_folder(data_dir), port=port)
     # On stderr, so that the output stays for programs; rich shows nothing when that is no terminal.
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -48,7 +51,7 @@ def stop(
     timeout_s: Annotated[float, typer.Option(min=0, help="Seconds until it is killed.")] = 30.0,
 ) -> None:
     """Stop the broker; its data stay."""
-    folder = data_dir or default_data_dir()
+    folder = _folder(data_dir)
     stopped = EmbeddedBroker(folder).stop(timeout_s=timeout_s)
     typer.echo(f"Stopped; data stay in {folder}." if stopped else f"No broker runs in {folder}.")
 
@@ -56,12 +59,28 @@ def stop(
 @app.command()
 def status(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show the broker; exit code 0 when it runs, 3 when it does not."""
-    folder = data_dir or default_data_dir()
+    folder = _folder(data_dir)
     info = EmbeddedBroker(folder).status()
     if info is None:
         typer.echo(json.dumps({"running": False}) if as_json else f"No broker runs in {folder}.")
         raise typer.Exit(NOT_RUNNING)
     _show(info, as_json=as_json)
+
+
+def _folder(data_dir: Path | None) -> Path:
+    """The folder given, that of the configuration at hand, where ``trimtab up`` keeps its broker, or the user's."""
+    if data_dir is not None:
+        return data_dir
+    from trimtab.config import load_config
+    from trimtab.errors import ConfigError
+
+    try:
+        of = load_config(None).data_dir
+    except ConfigError:  # a broker needs no configuration
+        of = None
+    if of is None and os.environ.get("TRIMTAB_DATA_DIR"):
+        of = Path(os.environ["TRIMTAB_DATA_DIR"])
+    return default_data_dir() if of is None else of / "broker"
 
 
 class _Report:

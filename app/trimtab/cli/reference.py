@@ -20,7 +20,9 @@ __all__ = ["register"]
 reference = typer.Typer(no_args_is_help=True, help="Look at references, and set them.")
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
-Version = Annotated[int | None, typer.Option(min=1, help="Version [default: the champion].")]
+Version = Annotated[
+    int | None, typer.Option(min=0, help="Version, 0 for events that name none [default: the champion, else 0].")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -89,10 +91,8 @@ def _version(config: Config, model: str, version: int | None) -> tuple[Config, i
     index.start()
     try:
         champion = index.champion(model)
-        of = version or (0 if champion is None else int(champion["version"]))
-        if of == 0:
-            raise ConfigError(f"{model} has no version yet; its first one brings a reference of its own")
-        if index.manifest(model, of) is None:
+        of = (0 if champion is None else int(champion["version"])) if version is None else version
+        if of and index.manifest(model, of) is None:
             raise ConfigError(f"{model} has no version {of}")
     finally:
         index.close()

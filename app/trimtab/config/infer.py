@@ -33,6 +33,7 @@ WINDOW_ROWS = 500
 # What statistics packages write for a missing number.
 MISSING_TEXTS = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"})
 _BINARY_TEXT = frozenset({"0", "1", "true", "false", "True", "False"})
+_TRUTHS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?\d+")
 _LEADING_ZERO = re.compile(r"0\d+")
 _SPANS_MS = tuple(
@@ -210,6 +211,9 @@ def _typed(values: list[str]) -> list[Any]:
         numbers = _parsed(values, _number)
         if numbers is not None:
             return numbers
+    truths = _parsed(values, _truth)
+    if truths is not None:
+        return truths
     times = _parsed(values, _time)
     return times if times is not None else [value or None for value in values]
 
@@ -230,6 +234,13 @@ def _number(text: str) -> float | None:
         raise ValueError(text)
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _truth(text: str) -> bool:
+    """What pandas and JSON write for booleans, which events spell 1 and 0."""
+    if text not in _TRUTHS:
+        raise ValueError(text)
+    return _TRUTHS[text]
 
 
 def _time(text: str) -> datetime:
@@ -340,6 +351,11 @@ def _window(path: Path, times: list[Any] | None, time: str | None, rows: int) ->
     least = {"min_count": target // 5}
     if times is None:
         return {"size": format_ms(target * 1_000), **least}
+    if any(isinstance(value, str) for value in times):
+        row = next((k for k, value in enumerate(times) if isinstance(value, str) and not _is_time(value)), 0)
+        raise ConfigError(
+            f"{path}: time {time!r} holds {times[row]!r} in row {row}; write ISO 8601 or milliseconds since 1970"
+        )
     known = [_milliseconds(path, time, value) for value in times if value is not None]
     span = max(known) - min(known) if known else 0
     if span <= 0:
@@ -352,6 +368,14 @@ def _window(path: Path, times: list[Any] | None, time: str | None, rows: int) ->
     elif wanted < _SPANS_MS[0]:
         size = math.ceil(wanted)
     return {"size": format_ms(size), **least}
+
+
+def _is_time(text: str) -> bool:
+    try:
+        _time(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _milliseconds(path: Path, time: str | None, value: Any) -> float:

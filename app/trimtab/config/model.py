@@ -151,9 +151,11 @@ class DriftSpec(Strict):
     @classmethod
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
         known = (*NUMERIC_STATISTICS, *CATEGORICAL_STATISTICS)
-        for name in value:
+        for name, threshold in value.items():
             if name not in known:
                 raise ValueError(f"unknown statistic {name!r}; the statistics are {', '.join(dict.fromkeys(known))}")
+            if not threshold >= 0:
+                raise ValueError(f"{name}: a threshold is not below zero")
         return value
 
 

@@ -49,7 +49,7 @@ class Budget:
     """
 
     def __init__(self, alarms: float, period_ms: int, earned: float = 0.0) -> None:
-        self._per_ms = alarms / period_ms
+        self.per_ms = alarms / period_ms
         self.earned = earned
         self.spent = self.last_level = 0.0
 
@@ -65,7 +65,7 @@ class Budget:
         """
         extra = (1 - _KEPT) * self.earned
         self.earned -= extra
-        allowance = (1 - _SHARE_OF_ALARMS) * self._per_ms * window_ms * share + extra
+        allowance = (1 - _SHARE_OF_ALARMS) * self.per_ms * window_ms * share + extra
         tested = sum(p_value <= _TAU for p_value in p_values)
         self.spent = allowance if tested else 0.0
         self.last_level = _TAU * min(1.0, allowance / max(1, tested))

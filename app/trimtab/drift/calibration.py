@@ -57,6 +57,11 @@ class Calibration:
         columns = table("categories" if statistic.kind == "categorical" else "tenths", before, after)
         return homogeneity(columns.expected, columns.found)
 
+    @property
+    def allowance(self) -> float:
+        """False alarms that one window may be expected to have, for tests that stand beside those of drift."""
+        return min(1.0, self.budget.per_ms * self.window_ms * self.share)
+
     def level(self, p_values: Sequence[float]) -> float:
         """Largest p-value that is small enough."""
         return self.budget.level(self.window_ms, p_values, self.share)

@@ -17,6 +17,8 @@ __all__ = ["FeatureVerdict", "Status", "evaluate"]
 Profile = NumericProfile | CategoricalProfile
 Status = Literal["ok", "drift", "missing", "too_few", "no_reference"]
 MISSING_RATE = "missing_rate"
+LEAST_REFERENCE = 30
+"""Values under which a reference says nothing of a distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class FeatureVerdict:
     ----------
     status
         ``no_reference``: nothing to compare with (none, an empty one, or one in another frame).
-        ``too_few``: fewer than the least count of events, or of usable values.
+        ``too_few``: fewer than the least count of events, or of usable values, in the window or in the reference.
         ``missing``: usable values are missing more often than they may. ``drift`` and ``ok``: the statistics.
     measured
         By name of the statistic; the missing rate is always among them when there was something to compare.
@@ -144,7 +146,7 @@ def _measured(
     after = window.find(feature) or _all_missing(before, window.count)
     if not _comparable(before, after):
         return FeatureVerdict(feature, "no_reference")
-    if after.total < min_count:
+    if after.total < min_count or 0 < before.count < LEAST_REFERENCE:
         return FeatureVerdict(feature, "too_few")
     kind: Kind = "numeric" if isinstance(before, NumericProfile) else "categorical"
     configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,10 +96,12 @@ def event_times(
     column: str | None,
     start: datetime | None = None,
     step_ms: int = 1,
+    refuse: Callable[[int, str], None] | None = None,
 ) -> list[int]:
     """Event times in milliseconds: those of ``column``, or ``start`` and every ``step_ms`` from there.
 
-    Numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, by their size.
+    Numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, by their size. With ``refuse``, a row
+    whose time is none is told to it and has that of the row before.
 
     Raises
     ------
@@ -115,7 +117,10 @@ def event_times(
         try:
             times.append(parse_time(_milliseconds(value), column))
         except EventError as error:
-            raise ConfigError(f"{path}: row {row}: {error.detail}") from None
+            if refuse is None:
+                raise ConfigError(f"{path}: row {row}: {error.detail}") from None
+            refuse(row, error.detail)
+            times.append(times[-1] if times else 0)
         if row and times[row] < times[row - 1]:
             raise ConfigError(f"{path}: row {row}: {column} goes back in time; sort the file by {column}")
     return times

@@ -111,8 +111,7 @@ class Partials:
     def _into(self, key: _Key, rows: InputRows | PerformanceRows, sources: Sources, where: Any) -> None:
         group = self._groups.get(key)
         if group is None:
-            reference = self._reference(key[1]) if key[1] else None
-            group = self._groups[key] = Group(self.model, reference)
+            group = self._groups[key] = Group(self.model, self._reference(key[1]))
         group.add(rows.take(where), sources.partition, sources.offset[where], sources.timestamp_ms[where])
 
     def _reference(self, version: int) -> Reference | None:

@@ -35,9 +35,9 @@ class References:
         self._missing: dict[tuple[str, int], float] = {}
 
     def get(self, model: str, version: int) -> Reference | None:
-        """The reference of a version; None for version 0, or when the registry has none."""
+        """The reference of a version; version 0 has one only if it was set. None when the registry has none."""
         if version <= 0:
-            return None
+            return self._index.reference(model, 0)
         if self._index.manifest(model, version) is None:
             self._look_for((model, version))
         return self._index.reference(model, version)

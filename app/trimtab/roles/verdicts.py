@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trimtab import drift, performance
 from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
-from trimtab.config import AlertSpec, ModelConfig
+from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
 from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
+from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
 from trimtab.quality import problems
 from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
@@ -189,7 +190,9 @@ class Verdicts:
         metrics = [self._metric(key, None, "labelled", float(count), count, "ok" if enough else "too_few")]
         found = {} if profile is None else performance.metrics(profile, self._model.task)
         before = None if reference is None else reference.metrics
-        verdicts = performance.evaluate(before, found if enough else {}, self._model.performance)
+        tests = self._model.performance
+        judged = performance.evaluate(before, found if enough else {}, tests)
+        verdicts = [self._sure(one, test, window, reference) for one, test in zip(judged, tests, strict=True)]
         # Two tests of one metric: the worse word is the one that is shown.
         status: dict[str, str] = {}
         for verdict in verdicts:
@@ -210,6 +213,19 @@ class Verdicts:
             evidence = _evidence(window, reference, values, {}, limits, exceeded)
             findings.append(_Finding("performance", metric, signal, evidence))
         return metrics, findings
+
+    def _sure(
+        self, verdict: PerformanceVerdict, test: PerformanceTest, window: ClosedWindow, reference: Reference | None
+    ) -> PerformanceVerdict:
+        """The verdict, but that a drop which may be chance is none: performance has a budget as drift has."""
+        profile = window.profile.performance
+        drop = verdict.status == "worse" and test.max_drop is not None and verdict.reference is not None
+        if self._calibration is None or not drop or profile is None or reference is None:
+            return verdict
+        before = reference.profile.count
+        p_value = performance.p_value_of_drop(verdict.metric, profile, verdict.reference or 0.0, before)
+        allowed = self._calibration.allowance / len(self._model.performance)
+        return verdict if p_value is None or p_value <= allowed else replace(verdict, status="ok")
 
     def _apply(
         self, key: WindowKey, finding: _Finding, now_ms: int, spec: AlertSpec | None = None

@@ -97,7 +97,8 @@ def source_hash(spec: FactorySpec) -> str:
 
 def _make(spec: FactorySpec) -> Any:
     if spec.function is not None:
-        return _call(spec.function, _resolve(spec.function), {})
+        arguments = {name: _argument(value) for name, value in spec.args.items()}
+        return _call(spec.function, _resolve(spec.function), arguments)
     if spec.pipeline:
         from river import compose
 

@@ -166,3 +166,45 @@ def test_two_configurations_and_a_plot(table: Path, tmp_path: Path, capsys: pyte
     assert {alert["feature"] for alert in found["against"]["alerts"]} == {"accuracy"}
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "of the first alone 1" in capsys.readouterr().out
+
+
+def test_accuracy_that_is_lower_by_chance_is_no_alarm(tmp_path: Path) -> None:
+    """Windows of 60 labels scatter by more than the drop that is asked for."""
+    draw = np.random.default_rng(3)
+    rows = ["x,label,p"]
+    for _ in range(6_000):
+        label = int(draw.random() < 0.5)
+        rows.append(f"{draw.normal():.4f},{label},{label if draw.random() < 0.75 else 1 - label}")
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    settings = {
+        "features": {"x": {"type": "numeric"}},
+        "columns": {"label": "label", "prediction": "p"},
+        "window": {"size": "60s", "min_count": 50},
+        "performance": [{"metric": "accuracy", "max_drop": 0.05}],
+    }
+    found = [alert["feature"] for alert in found_in(path, model(**settings))["alerts"]]
+    assert found == []
+    loud = found_in(path, model(**settings, drift={"method": "thresholds"}))
+    assert "accuracy" in [alert["feature"] for alert in loud["alerts"]], "without the test it would be one"
+
+
+def test_a_time_that_is_none_is_one_row_less(tmp_path: Path) -> None:
+    text = lines()
+    text[60] = "," + text[60].split(",", 1)[1]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    history = read_history(path, model())
+    assert len(history) == ROWS - 1
+    assert history.refused[59] == "t: null is no time; send milliseconds since 1970 or ISO 8601"
+
+
+def test_a_boolean_column_is_in_its_own_domain(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    draw = np.random.default_rng(4)
+    rows = [f"{draw.random() < 0.4},{draw.normal():.3f},{k % 2}" for k in range(3_000)]
+    path.write_text("\n".join(["flag,x,y", *rows]) + "\n", encoding="utf-8")
+    config, out = tmp_path / "trimtab.yaml", tmp_path / "out.json"
+    assert run(["init", str(path), "--label", "y", "--out", str(config)]) == 0
+    assert run(["backtest", str(path), "--config", str(config), "--json", str(out)]) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["alerts"] == []

@@ -109,7 +109,7 @@ class TestFeatures:
             "n": {"min": 0.00001, "max": 0.00001},
             "i": {"min": -4.0, "max": 5.0},
             "t": {"values": ("a b", "no")},
-            "b": {"values": ("false", "true")},
+            "b": {"values": ("0", "1")},
             "zip": {"values": ("007", "012")},
         }
 
@@ -239,7 +239,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("t.csv", b"a\n1\n", {"time": "a"}, "only one column; a label and a feature are needed"),
         ("t.csv", b"a,x,b\n5,1,0\n5,2,1\n", {"time": "a"}, "time 'a' does not advance; choose another "
          "with --time"),
-        ("t.csv", b"a,x,b\nz,1,0\nw,2,1\n", {"time": "a"}, "time 'a' holds 'z'; write ISO 8601 or "
+        ("t.csv", b"a,x,b\nz,1,0\nw,2,1\n", {"time": "a"}, "time 'a' holds 'z' in row 0; write ISO 8601 or "
          "milliseconds since 1970"),
     ],
 )  # fmt: skip

@@ -167,3 +167,10 @@ def test_a_seed_left_to_chance_is_set() -> None:
     assert build(spec).seed == SEED
     given = FactorySpec.model_validate({"class": "river.forest:ARFClassifier", "args": {"n_models": 2, "seed": 7}})
     assert build(given).seed == 7
+
+
+def test_a_function_gets_its_arguments() -> None:
+    """As `trimtab init` writes it for tables with numbers and texts."""
+    arguments = {"numeric": ["x"], "categorical": ["c"]}
+    model = build(FactorySpec(function="trimtab.training.factories:mixed_features", args=arguments))
+    assert model.transform_one({"x": 1.0, "c": "a"})
