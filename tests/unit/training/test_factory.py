@@ -11,6 +11,7 @@ from river import compose, ensemble, forest, linear_model, preprocessing, stats,
 
 from trimtab.config.model import FactorySpec
 from trimtab.registry.digest import state_digest
+from trimtab.registry.snapshot import dump, load
 from trimtab.training.factory import SEED, FactoryError, build, default_seed, source_hash
 
 LOGISTIC = {"class": "river.linear_model:LogisticRegression"}
@@ -169,8 +170,12 @@ def test_a_seed_left_to_chance_is_set() -> None:
     assert build(given).seed == 7
 
 
-def test_a_function_gets_its_arguments() -> None:
-    """As `trimtab init` writes it for tables with numbers and texts."""
+def test_what_init_writes_for_numbers_and_texts_learns_and_travels() -> None:
     arguments = {"numeric": ["x"], "categorical": ["c"]}
-    model = build(FactorySpec(function="trimtab.training.factories:mixed_features", args=arguments))
-    assert model.transform_one({"x": 1.0, "c": "a"})
+    step = {"function": "trimtab.training.factories:mixed_features", "args": arguments}
+    model = build(spec({"pipeline": [step, LOGISTIC]}))
+    for number in range(40):
+        model.learn_one({"x": float(number % 2), "c": "ab"[number % 2]}, bool(number % 2))
+    again = load(dump(model), max_bytes=1_000_000)
+    assert again.predict_proba_one({"x": 1.0, "c": "b"}) == model.predict_proba_one({"x": 1.0, "c": "b"})
+    assert model.predict_one({"x": 1.0, "c": "b"}) is True
