@@ -30,12 +30,15 @@ class Calibration:
         Event time from this window to the next.
     share
         Of the budget, when a window's segments are tested apart.
+    statistics
+        Names of those that are asked for; None for all.
     """
 
     nulls: Nulls
     budget: Budget
     window_ms: int
     share: float = 1.0
+    statistics: frozenset[str] | None = None
 
     def calibrated(self, statistic: Statistic, name: str, before: Any, after: Any, measured: Measured) -> Measured:
         """The statistic with its p-value from the null of this reference and size."""
@@ -47,7 +50,7 @@ class Calibration:
         formula = self._formula(statistic, before, after) if p_value is None else p_value
         if formula <= _SURE:
             return Measured(measured.value, formula)
-        simulated = self.nulls.p_value(statistic, name, before, after, measured.value)
+        simulated = self.nulls.p_value(statistic, name, before, after, measured.value, self.statistics)
         # Of a reference that is a constant, or nearly, simulation says nothing.
         return Measured(measured.value, formula if simulated is None else simulated)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,7 @@ import numpy as np
 
 from trimtab.drift.registry import Kernel, Statistic, statistics
 from trimtab.drift.tables import Table, View, table
-from trimtab.profiles import CategoricalProfile
-from trimtab.profiles.cells import FloatArray
+from trimtab.profiles.cells import CountArray, FloatArray
 
 __all__ = ["Null", "Nulls"]
 
@@ -23,6 +22,8 @@ REPLICATES = 2_000
 _SIZES_AN_E = 20
 _TAIL = 0.05
 _ENOUGH = 40  # simulated values beyond an observed one, with which their number is estimate enough
+# Windows for each drawn reference: nearly as good as one each, and references are the larger.
+_WINDOWS = 4
 _AT_ONCE = 1 << 21  # counts held at once
 _KEPT = 4_000  # null distributions, of some 20 kB each
 
@@ -104,13 +105,23 @@ class Nulls:
         self._replicates = replicates
         self._known: OrderedDict[tuple[str, str, str, int], Null] = OrderedDict()
 
-    def p_value(self, statistic: Statistic, name: str, reference: Any, current: Any, value: float) -> float | None:
+    def p_value(
+        self,
+        statistic: Statistic,
+        name: str,
+        reference: Any,
+        current: Any,
+        value: float,
+        together: Collection[str] | None = None,
+    ) -> float | None:
         """P-value of a value that ``statistic`` gave for two profiles, neither empty; None when simulation cannot tell.
 
         Parameters
         ----------
         name
             Of the reference and its feature: what is simulated is remembered under it, and seeded by it.
+        together
+            Statistics that will be asked for too; all that there are, by default. They share the drawing of the counts.
 
         Raises
         ------
@@ -123,16 +134,20 @@ class Nulls:
         bucket = round(math.log(m) * _SIZES_AN_E)
         key = (name, statistic.name, statistic.kind, bucket)
         if key not in self._known:
-            self._simulate(statistic.view, name, reference, bucket)
+            self._simulate(statistic, name, reference, bucket, together)
         self._known.move_to_end(key)
         null, size = self._known[key], _size(bucket)
         scaled = value * ((1 / n + 1 / size) / (1 / n + 1 / m)) ** (statistic.order / 2)
         return None if null.degenerate and scaled > null.values[-1] else null.p_value(scaled)
 
-    def _simulate(self, view: View, name: str, reference: Any, bucket: int) -> None:
-        """All statistics of one view, since drawing the counts is what costs."""
-        kind = "categorical" if isinstance(reference, CategoricalProfile) else "numeric"
-        wanted = [s for s in statistics() if s.kind == kind and s.view == view]
+    def _simulate(
+        self, of: Statistic, name: str, reference: Any, bucket: int, together: Collection[str] | None
+    ) -> None:
+        """All wanted statistics of one view, since drawing the counts is what costs."""
+        kind, view = of.kind, of.view
+        assert view is not None  # noqa: S101  p_value has refused it
+        alike = [s for s in statistics() if s.kind == kind and s.view == view]
+        wanted = [s for s in alike if s is of or together is None or s.name in together]
         kernels = [s.kernel for s in wanted if s.kernel is not None]
         seed = zlib.crc32(f"{name}/{view}/{bucket}".encode())
         found = simulate(
@@ -156,11 +171,22 @@ def simulate(of: Table, kernels: Sequence[Kernel], n: int, m: int, replicates: i
     draw = np.random.default_rng(seed)
     found: list[list[FloatArray]] = [[] for _ in kernels]
     for some in _pieces(replicates, max(1, _AT_ONCE // shares.size)):
-        expected = draw.multinomial(n, shares, size=some).astype(np.float64)
-        current = draw.multinomial(m, shares, size=some).astype(np.float64)
+        drawn = _sample(draw, shares, n, -(-some // _WINDOWS)).astype(np.float64)
+        expected = np.repeat(drawn, _WINDOWS, axis=0)[:some]
+        current = _sample(draw, shares, m, some).astype(np.float64)
         for values, kernel in zip(found, kernels, strict=True):
             values.append(kernel(expected, current, of.at))
     return [np.sort(np.concatenate(values)) for values in found]
+
+
+def _sample(draw: np.random.Generator, shares: FloatArray, size: int, count: int) -> CountArray:
+    """``count`` samples, shape ``(count, k)``: by values where these are fewer than the cells, else by cells."""
+    if size > shares.size:
+        return draw.multinomial(size, shares, size=count)
+    ends = np.cumsum(shares)
+    cells = np.minimum(np.searchsorted(ends, draw.random((count, size)) * ends[-1], "right"), shares.size - 1)
+    cells += np.arange(count)[:, None] * shares.size
+    return np.bincount(cells.ravel(), minlength=count * shares.size).reshape(count, shares.size)
 
 
 def _distribution(view: View, reference: Any) -> Table:

@@ -73,7 +73,8 @@ class Verdicts:
             budget = Budget(*model.drift.budget, earned=float(wire.get("earned", 0.0)))
             # Each segment is a window of its own.
             segments = sum(len(getattr(model.features[name], "values", ())) + 2 for name in model.segments)
-            self._calibration = Calibration(nulls, budget, model.window.size, 1 / (1 + segments))
+            wanted = frozenset(model.drift.thresholds)
+            self._calibration = Calibration(nulls, budget, model.window.size, 1 / (1 + segments), wanted)
 
     def snapshot(self) -> dict[str, Any]:
         """Alerts that are pending or firing, and the budget's state; plain types."""
