@@ -15,11 +15,12 @@ from trimtab.errors import KafkaError
 from trimtab.events import decode
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.kafka.clients import consumer, message_of
+from trimtab.kafka.progress import Place
 from trimtab.kafka.topics import Topics
 from trimtab.profiles import Reference
 from trimtab.roles.collected import Collected
 from trimtab.roles.collected_partition import CollectedPartition
-from trimtab.roles.gathering import Gathering, Place
+from trimtab.roles.gathering import Gathering
 
 __all__ = ["TopicHistory"]
 

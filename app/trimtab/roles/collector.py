@@ -28,11 +28,12 @@ from trimtab.events import EventError
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.joining import Refused
 from trimtab.kafka.clients import connect, consumer, message_of, producer
+from trimtab.kafka.progress import Place
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
 from trimtab.roles.collected import Collected, Output
 from trimtab.roles.collected_partition import CollectedPartition, Decoded, catch_up
-from trimtab.roles.gathering import Gathering, Place
+from trimtab.roles.gathering import Gathering
 from trimtab.roles.process import StopSignal, data_dir
 from trimtab.roles.references import References
 

@@ -7,10 +7,9 @@ from itertools import pairwise
 
 from confluent_kafka import Message
 
-__all__ = ["Gathering", "Place"]
+from trimtab.kafka.progress import Place
 
-Place = tuple[str, int]
-"""Topic and partition."""
+__all__ = ["Gathering"]
 
 # A table of fewer rows costs more by being a table than by its rows.
 ROWS_A_TABLE = 64
