@@ -14,14 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from trimtab.config import Config
-from trimtab.errors import KafkaError, TrimtabError
+from trimtab.errors import ConfigError, KafkaError, TrimtabError
 from trimtab.roles.process import data_dir
 
 if TYPE_CHECKING:
@@ -83,6 +84,24 @@ class _Process:
         return f"{self.role}-{self.instance}"
 
 
+@contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """Two supervisors of one folder and prefix would fence each other's processes for ever; raises ConfigError."""
+    from trimtab.kafka.embedded.errors import BrokerTimeoutError
+    from trimtab.kafka.embedded.lockfile import locked
+
+    folder = data_dir(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"up-{config.kafka.topic_prefix.strip('.') or 'default'}.lock"
+    try:
+        with locked(path, 0.5):
+            yield
+    except BrokerTimeoutError:
+        raise ConfigError(
+            f"{folder}: another trimtab up runs with this folder and topic prefix; end it, or give another data_dir"
+        ) from None
+
+
 class Supervisor:
     """Starts the broker if none is configured, the topics, and the roles; keeps the roles alive until stopped.
 
@@ -117,6 +136,7 @@ class Supervisor:
         self._broker: EmbeddedBroker | None = None
         self._processes: list[_Process] = []
         self._lock = threading.Lock()
+        self._held = ExitStack()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._deadline_s = 10.0
@@ -136,11 +156,12 @@ class Supervisor:
         Raises
         ------
         TrimtabError
-            If no broker can be reached or started, or the topics cannot be made.
+            If no broker can be reached or started, the topics cannot be made, or another supervisor runs the same.
         """
         if self._thread is not None:
             return self.config
         try:
+            self._held.enter_context(_alone(self.config))
             if self.config.kafka.bootstrap_servers is None:
                 self._start_broker()
             self._create_topics()
@@ -153,6 +174,7 @@ class Supervisor:
             ]
         except BaseException:
             self._stop_broker()
+            self._held.close()
             raise
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._thread.start()
@@ -165,6 +187,7 @@ class Supervisor:
         if self._thread is not None:
             self._thread.join()
         self._stop_broker()
+        self._held.close()
 
     def pids(self) -> dict[str, int]:
         """Process id by name (``collector-1``) of the processes that are alive."""

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from trimtab.config import Config, KafkaConfig
-from trimtab.roles.supervisor import Backoff, last_line, with_bootstrap
+from trimtab.errors import ConfigError
+from trimtab.roles.supervisor import Backoff, _alone, last_line, with_bootstrap
 
 
 def test_waits_double_up_to_the_limit() -> None:
@@ -35,3 +38,15 @@ def test_bootstrap_servers_are_filled_in() -> None:
     config = Config.model_validate({"models": {"m": model}})
     assert with_bootstrap(config, "h:1").kafka == KafkaConfig(bootstrap_servers="h:1")
     assert config.kafka.bootstrap_servers is None
+
+
+def test_two_of_one_folder_and_prefix_would_fight(tmp_path: Path) -> None:
+    factory = {"class": "river.linear_model:LinearRegression"}
+    model = {"task": "regression", "features": {"x": {"type": "numeric"}}, "factory": factory}
+    one = Config.model_validate({"data_dir": str(tmp_path), "models": {"m": model}})
+    other = Config.model_validate({"data_dir": str(tmp_path), "kafka": {"topic_prefix": "b."}, "models": {"m": model}})
+    refused = pytest.raises(ConfigError, match="another trimtab up runs with this folder")
+    with _alone(one), _alone(other), refused, _alone(one):
+        pytest.fail("two at once")
+    with _alone(one):
+        pass
