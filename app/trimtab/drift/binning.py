@@ -6,11 +6,10 @@ import numpy as np
 
 from trimtab.profiles import CategoricalProfile, NumericProfile
 from trimtab.profiles.cells import CountArray, FloatArray
+from trimtab.profiles.remembered import Remembered
 
 __all__ = ["binned", "by_category", "require_same_frame"]
 
-_MOST_REFERENCES = 20_000
-_REFERENCES: dict[tuple[int, int], tuple[NumericProfile, CountArray, FloatArray]] = {}
 _LEAST_PER_BIN = 30  # reference values: with fewer the edges are so uncertain that p-values come out too small
 
 
@@ -62,17 +61,12 @@ def binned(reference: NumericProfile, current: NumericProfile, bins: int) -> tup
     return expected[occupied], found[occupied]
 
 
-def _of_reference(reference: NumericProfile, bins: int) -> tuple[CountArray, FloatArray]:
-    """Edges and counts of a reference; a reference is compared with many windows, so they are remembered."""
-    key = id(reference), bins
-    known = _REFERENCES.get(key)
-    # The profile is held too, so that no other one can have its id.
-    if known is None or known[0] is not reference:
-        if len(_REFERENCES) >= _MOST_REFERENCES:
-            _REFERENCES.clear()
-        edges = _edges(reference, bins)
-        known = _REFERENCES[key] = reference, edges, _counts(reference, edges)
-    return known[1:]
+def _edges_and_counts(reference: NumericProfile, bins: int) -> tuple[CountArray, FloatArray]:
+    edges = _edges(reference, bins)
+    return edges, _counts(reference, edges)
+
+
+_of_reference = Remembered(_edges_and_counts)
 
 
 def _edges(reference: NumericProfile, bins: int) -> CountArray:

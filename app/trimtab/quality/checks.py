@@ -11,6 +11,7 @@ import numpy as np
 from trimtab.config import CategoricalFeature, Feature, NumericFeature, QualitySpec
 from trimtab.profiles import CategoricalProfile, NumericProfile, cell_bounds
 from trimtab.profiles.cells import FloatArray
+from trimtab.profiles.remembered import Remembered
 
 __all__ = ["CHECKS", "Problem", "problems"]
 
@@ -147,27 +148,18 @@ def unit_change(before: Profile, after: Profile, feature: Feature, spec: Quality
 
 
 class _Reference(NamedTuple):
-    """What the checks ask of a reference, which is compared with many windows."""
+    """What the checks ask of a reference."""
 
-    profile: NumericProfile
     extreme: float | None
     quartiles: tuple[float, float] | None
     moments: tuple[float, float] | None
 
 
-_REFERENCES: dict[int, _Reference] = {}
-_MOST_REFERENCES = 20_000
+def _reference(profile: NumericProfile) -> _Reference:
+    return _Reference(extreme(profile), _quartiles(profile), _moments(profile))
 
 
-def _of_reference(profile: NumericProfile) -> _Reference:
-    known = _REFERENCES.get(id(profile))
-    # The profile is held, so that no other one can have its id.
-    if known is None or known.profile is not profile:
-        if len(_REFERENCES) >= _MOST_REFERENCES:
-            _REFERENCES.clear()
-        known = _Reference(profile, extreme(profile), _quartiles(profile), _moments(profile))
-        _REFERENCES[id(profile)] = known
-    return known
+_of_reference = Remembered(_reference)
 
 
 def _quartiles(profile: NumericProfile) -> tuple[float, float] | None:
