@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import ConfigPath, load
+from trimtab.cli.common import ConfigPath, iso_time, load
 
 if TYPE_CHECKING:
     from trimtab.config import ModelConfig
@@ -188,12 +188,7 @@ def _time_of(text: str | None, rows: Any, times_ms: Any) -> int | None:
 
 
 def _iso(text: str, option: str) -> int:
-    from trimtab.errors import ConfigError
-
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{option}: {text!r} cannot be read; write 2026-01-31T12:00:00Z") from None
+    found = iso_time(text, option)
     return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 

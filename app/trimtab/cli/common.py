@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from trimtab.config import Config
 
-__all__ = ["AsJson", "ConfigPath", "load", "load_connected", "start_bar"]
+__all__ = ["AsJson", "ConfigPath", "iso_time", "load", "load_connected", "send", "start_bar"]
 
 ConfigPath = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration [default: $TRIMTAB_CONFIG, else trimtab.yaml].")
@@ -53,6 +54,35 @@ def load_connected(path: Path | None) -> Config:
         "no Kafka is configured and no embedded broker runs; start one with: trimtab broker start, "
         "or set kafka.bootstrap_servers"
     )
+
+
+def iso_time(text: str, option: str) -> datetime:
+    """The time that an option gives; raises ConfigError."""
+    from trimtab.errors import ConfigError
+
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option}: {text!r} is no ISO 8601 time; write 2026-01-31T12:00:00Z") from None
+
+
+def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what: str) -> None:
+    """Write records (topic, key, value, partition); raises KafkaError unless all are delivered."""
+    from trimtab.errors import KafkaError
+    from trimtab.kafka.clients import producer
+
+    failures: list[str] = []
+    sender = producer(config.kafka, "trimtab-cli")
+    for topic, key, value, partition in records:
+        sender.produce(
+            topic,
+            value,
+            key,
+            partition=partition,
+            on_delivery=lambda error, _: failures.append(error.str()) if error is not None else None,
+        )
+    if sender.flush(10) or failures:
+        raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import ConfigPath, load_connected
+from trimtab.cli.common import ConfigPath, load_connected, send
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -53,7 +53,7 @@ def _order(command: str, model: str, actor: str | None, reason: str, config: Con
     import orjson
 
     from trimtab.errors import ConfigError, KafkaError
-    from trimtab.kafka.clients import admin, connect, producer
+    from trimtab.kafka.clients import admin, connect
     from trimtab.kafka.topics import Topics, partition_of
 
     if model not in config.models:
@@ -66,17 +66,8 @@ def _order(command: str, model: str, actor: str | None, reason: str, config: Con
     record = command_record(
         command, model, actor or user(), reason, id=uuid.uuid4().hex, time_ms=time.time_ns() // 1_000_000
     )
-    failures: list[str] = []
-    sender = producer(config.kafka, "trimtab-cli")
-    sender.produce(
-        topic,
-        orjson.dumps(record),
-        model.encode(),
-        partition=partition_of(model, partitions),
-        on_delivery=lambda error, _: failures.append(error.str()) if error is not None else None,
-    )
-    if sender.flush(10) or failures:
-        raise KafkaError(f"{topic}: the order was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
+    where = partition_of(model, partitions)
+    send(config, [(topic, model.encode(), orjson.dumps(record), where)], f"{topic}: the order")
     typer.echo(f"{command} {model}: ordered as {record['id']}; what came of it goes to the topic audit.")
 
 

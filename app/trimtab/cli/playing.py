@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trimtab.cli.common import AsJson, ConfigPath, load_connected, start_bar
+from trimtab.cli.common import AsJson, ConfigPath, iso_time, load_connected, start_bar
 
 __all__ = ["demo", "simulate"]
 
@@ -47,7 +47,9 @@ def simulate(
     except ValueError as error:
         raise ConfigError(f"--step: {error}") from None
     loaded = load_connected(config)
-    table = read_table(file, label=label, time=time, start=_iso(start), step_ms=step_ms).head(rows)
+    table = read_table(
+        file, label=label, time=time, start=None if start is None else iso_time(start, "--start"), step_ms=step_ms
+    ).head(rows)
     train_rows = train_rows_of(loaded, model, len(table), train_share)
     run_id = uuid.uuid4().hex[:8]
     with Story(len(table)) as story:
@@ -104,17 +106,6 @@ def demo(
 def _writer(path: Path | None, write: Any) -> Any:
     """Writes the result as soon as there is one, since a held demo ends with Ctrl-C."""
     return (lambda found: write(found, path)) if path is not None else (lambda _: None)
-
-
-def _iso(text: str | None) -> Any:
-    from datetime import datetime
-
-    from trimtab.errors import ConfigError
-
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--start: {text!r} is no ISO 8601 time; write 2026-01-31T12:00:00Z") from None
 
 
 def _words(found: dict[str, Any]) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trimtab.cli.common import ConfigPath, load_connected
+from trimtab.cli.common import ConfigPath, load_connected, send
 
 if TYPE_CHECKING:
     from trimtab.config import Config
     from trimtab.profiles import Reference
+    from trimtab.registry.index import RegistryIndex
 
 __all__ = ["register"]
 
@@ -43,7 +46,9 @@ def set_(
     from trimtab.backtest import read_history, reference_of
     from trimtab.profiles import Reference
 
-    loaded, of = _version(load_connected(config), model, version)
+    loaded = load_connected(config)
+    with _registry(loaded, model) as index:
+        of = _version(index, model, version)
     history = read_history(file, loaded.models[model])
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     made = reference_of(model, loaded.models[model], history)
@@ -59,15 +64,9 @@ def set_(
 @reference.command("show")
 def show(model: Model, *, version: Version = None, config: ConfigPath = None) -> None:
     """Say what a version's windows are compared with."""
-    from trimtab.registry.index import RegistryIndex
-
-    loaded, of = _version(load_connected(config), model, version)
-    index = RegistryIndex(loaded.kafka, "trimtab-cli")
-    index.start()
-    try:
+    with _registry(load_connected(config), model) as index:
+        of = _version(index, model, version)
         found = index.reference(model, of)
-    finally:
-        index.close()
     if found is None:
         typer.echo(f"{model}@{of} has no reference.")
         return
@@ -80,8 +79,9 @@ def show(model: Model, *, version: Version = None, config: ConfigPath = None) ->
         typer.echo(f"  {name}: {values:,} values, {100 * missing:.1f} % missing")
 
 
-def _version(config: Config, model: str, version: int | None) -> tuple[Config, int]:
-    """The configuration, and the version that is meant; raises ConfigError."""
+@contextmanager
+def _registry(config: Config, model: str) -> Iterator[RegistryIndex]:
+    """The registry's index, up to date; raises ConfigError for a model that is not configured."""
     from trimtab.errors import ConfigError
     from trimtab.registry.index import RegistryIndex
 
@@ -90,13 +90,20 @@ def _version(config: Config, model: str, version: int | None) -> tuple[Config, i
     index = RegistryIndex(config.kafka, "trimtab-cli")
     index.start()
     try:
-        champion = index.champion(model)
-        of = (0 if champion is None else int(champion["version"])) if version is None else version
-        if of and index.manifest(model, of) is None:
-            raise ConfigError(f"{model} has no version {of}")
+        yield index
     finally:
         index.close()
-    return config, of
+
+
+def _version(index: RegistryIndex, model: str, version: int | None) -> int:
+    """The version that is meant; raises ConfigError."""
+    from trimtab.errors import ConfigError
+
+    champion = index.champion(model)
+    of = (0 if champion is None else int(champion["version"])) if version is None else version
+    if of and index.manifest(model, of) is None:
+        raise ConfigError(f"{model} has no version {of}")
+    return of
 
 
 def _publish(
@@ -105,8 +112,6 @@ def _publish(
     import orjson
 
     from trimtab.cli.orders import user
-    from trimtab.errors import KafkaError
-    from trimtab.kafka.clients import producer
     from trimtab.kafka.topics import Topics, partition_of
     from trimtab.registry.records import INDEX_PARTITION, reference_key
 
@@ -123,16 +128,6 @@ def _publish(
         "event_time_ms": None,
         "details": {"reference": made.id, **details},
     }
-    failures: list[str] = []
-
-    def report(error: object, _: object) -> None:
-        if error is not None:
-            failures.append(str(error))
-
-    sender = producer(config.kafka, "trimtab-cli")
-    key, value = reference_key(model, version).encode(), orjson.dumps(made.to_wire())
-    sender.produce(topics.registry, value, key, partition=INDEX_PARTITION, on_delivery=report)
-    where = partition_of(model, config.kafka.partitions)
-    sender.produce(topics.audit, orjson.dumps(audit), model.encode(), partition=where, on_delivery=report)
-    if sender.flush(10) or failures:
-        raise KafkaError(f"the reference was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
+    set_to = (topics.registry, reference_key(model, version).encode(), orjson.dumps(made.to_wire()), INDEX_PARTITION)
+    told = (topics.audit, model.encode(), orjson.dumps(audit), partition_of(model, config.kafka.partitions))
+    send(config, [set_to, told], "the reference")

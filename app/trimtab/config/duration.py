@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-__all__ = ["Milliseconds", "format_ms", "parse_ms", "parse_rate"]
+__all__ = ["Milliseconds", "format_ms", "milliseconds_of", "parse_ms", "parse_rate"]
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d|w)")
@@ -49,6 +49,20 @@ def format_ms(value: int) -> str:
         if value % _UNIT_MS[unit] == 0:
             return f"{value // _UNIT_MS[unit]}{unit}"
     return f"{value}ms"
+
+
+def milliseconds_of(number: float) -> float:
+    """Milliseconds since 1970 of a number of seconds, milliseconds, microseconds or nanoseconds, told by its size.
+
+    Examples
+    --------
+    >>> milliseconds_of(1_700_000_000), milliseconds_of(1_700_000_000_000)
+    (1700000000000.0, 1700000000000.0)
+    """
+    for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
+        if abs(number) < limit:
+            return number * factor
+    return number * 1e-6
 
 
 def parse_rate(text: str) -> tuple[float, int]:

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import yaml
 
-from trimtab.config.duration import format_ms
+from trimtab.config.duration import format_ms, milliseconds_of
 from trimtab.config.model import NAME
 from trimtab.errors import ConfigError
 
@@ -379,15 +379,12 @@ def _is_time(text: str) -> bool:
 
 
 def _milliseconds(path: Path, time: str | None, value: Any) -> float:
-    """A time since 1970; numbers are s, ms, µs or ns by their magnitude."""
+    """A time since 1970."""
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1_000
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{path}: time {time!r} holds {value!r}; write ISO 8601 or milliseconds since 1970")
-    for limit, factor in ((1e11, 1_000), (1e14, 1), (1e17, 1e-3)):
-        if abs(value) < limit:
-            return float(value * factor)
-    return float(value * 1e-6)
+    return milliseconds_of(value)
 
 
 def _performance(task: str, labels: list[Any]) -> dict[str, Any]:

@@ -36,8 +36,7 @@ def psi(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     >>> psi(reference, NumericProfile.of(ramp + 0.2, reference.frame)).value > 0.25
     True
     """
-    p, q = smoothed(expected, found)
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
+    return _index(expected, found)
 
 
 @tabulated("psi", "categorical", "categories", order=2, p_value=pearson, rare=True)
@@ -51,5 +50,9 @@ def categorical_psi(expected: FloatArray, found: FloatArray, at: FloatArray) -> 
     >>> categorical_psi(before, after).value > 0.25
     True
     """
+    return _index(expected, found)
+
+
+def _index(expected: FloatArray, found: FloatArray) -> FloatArray:
     p, q = smoothed(expected, found)
     return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))

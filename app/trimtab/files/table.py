@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from trimtab.config.duration import milliseconds_of
 from trimtab.errors import ConfigError
 
 __all__ = ["Table", "event_times", "read_columns", "read_table"]
@@ -127,12 +128,8 @@ def event_times(
 
 
 def _milliseconds(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
-        if abs(value) < limit:
-            return value * factor
-    return value * 1e-6
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return milliseconds_of(value) if number else value
 
 
 def _steps(start: datetime | None, step_ms: int, rows: int) -> list[int]:
