@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trimtab.config.duration import Milliseconds, parse_rate
+from trimtab.config.duration import Milliseconds, format_ms, parse_rate
 
 __all__ = [
     "AbsenceSpec",
@@ -96,16 +96,43 @@ class TableColumns(Strict):
 
 
 class WindowSpec(Strict):
-    """Event-time tumbling windows.
+    """Event-time windows: tumbling; hopping, one of ``size`` every ``hop``; or, with ``count``, by count.
 
     A window closes when the watermark (the smallest event time over the source partitions) has passed its end
-    by ``lateness``; a partition that is silent for ``idle_timeout`` (wall time) no longer holds it open.
+    by ``lateness``; a partition that is silent for ``idle_timeout`` (wall time) no longer holds it open. One by count
+    goes on, in steps of ``size``, until it holds ``count`` events or is ``longest`` long.
     """
 
     size: Milliseconds = Field(default=3_600_000, gt=0)
+    hop: Milliseconds | None = Field(default=None, gt=0)
+    count: Positive | None = None
+    longest: Milliseconds = Field(default=86_400_000, gt=0)
     lateness: Milliseconds = Field(default=0, ge=0)
     idle_timeout: Milliseconds = Field(default=10_000, gt=0)
     min_count: Positive = 100
+
+    @property
+    def pane(self) -> int:
+        """Milliseconds of the pieces that windows are made of."""
+        return self.hop or self.size
+
+    @property
+    def cap(self) -> int:
+        """Milliseconds that a window by count has at most: ``longest``, in whole steps of ``size``."""
+        return -(-self.longest // self.size) * self.size
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.hop is not None and self.count is not None:
+            raise ValueError("give hop or count, not both: a window by count does not overlap the next")
+        if self.hop is not None and (self.hop > self.size or self.size % self.hop):
+            raise ValueError(
+                f"hop {format_ms(self.hop)} must divide size {format_ms(self.size)} into equal parts, such as "
+                f"{format_ms(self.size)} and {format_ms(max(1, self.size // 4))}"
+            )
+        if "longest" in self.model_fields_set and self.count is None:
+            raise ValueError("longest is of windows by count; give count too, or leave it out")
+        return self
 
 
 class DriftSpec(Strict):

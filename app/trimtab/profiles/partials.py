@@ -100,7 +100,7 @@ class Partials:
     ) -> None:
         clock, latest = (kind, sources.partition), int(time_ms.max())
         self._clocks[clock] = max(self._clocks.get(clock, latest), latest)
-        starts = time_ms - time_ms % self.model.window.size
+        starts = time_ms - time_ms % self.model.window.pane
         for (start_ms, of), where in split(starts, version):
             self._into((kind, of, "", start_ms), rows, sources, where)
         for name in self.model.segments:
@@ -138,7 +138,7 @@ class Partials:
             "reference": group.reference.id if group.reference is not None else None,
             "segment": segment,
             "start_ms": start_ms,
-            "end_ms": start_ms + self.model.window.size,
+            "end_ms": start_ms + self.model.window.pane,
             "last_produced_ms": group.last_produced_ms,
             "offsets": list(_spans(group)),
             "sketch": group.profile().to_bytes(),

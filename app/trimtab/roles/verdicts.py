@@ -74,7 +74,7 @@ class Verdicts:
             # Each segment is a window of its own.
             segments = sum(len(getattr(model.features[name], "values", ())) + 2 for name in model.segments)
             wanted = frozenset(model.drift.thresholds)
-            self._calibration = Calibration(nulls, budget, model.window.size, 1 / (1 + segments), wanted)
+            self._calibration = Calibration(nulls, budget, model.window.pane, 1 / (1 + segments), wanted)
 
     def snapshot(self) -> dict[str, Any]:
         """Alerts that are pending or firing, and the budget's state; plain types."""
@@ -85,6 +85,9 @@ class Verdicts:
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Metric records and alert records of one window; ``now_ms`` is wall time."""
+        if self._calibration is not None:
+            to_next_ms = self._model.window.hop or window.key.end_ms - window.key.start_ms
+            self._calibration = replace(self._calibration, window_ms=to_next_ms)
         if window.key.kind == "performance":
             metrics, findings = self._performance(window, reference)
         else:

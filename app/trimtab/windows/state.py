@@ -2,24 +2,27 @@
 
 ::
 
-    record ──► piece ──► window closed?  ── no ──► merge into the open window; it holds the record
-                             │ yes
+    record ──► piece ──► a window open for it?  ── yes ──► merge into its pane, which holds the record
+                             │ no
                              ├── record new ─────► late, counted
                              └── record replayed ► dropped: it was merged or counted before
 
+What closes, and of which panes it is made, the :mod:`assembly <trimtab.windows.assembly>` says.
+
 ``snapshot()`` is small: it holds no profiles. They are rebuilt from the log: the role acknowledges a record only
 when nothing open holds it and a snapshot at or after it is durable. So after a crash the log replays exactly the
-records that open windows need, and some more: those at or before the snapshot's offset are merged into windows that
+records that open panes need, and some more: those at or before the snapshot's offset are merged into windows that
 are still open and counted nowhere twice.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from trimtab.config import WindowSpec
+from trimtab.windows.assembly import assembly_of
 from trimtab.windows.clocks import Clocks
 from trimtab.windows.records import ClosedWindow, LateEvents, Piece, WindowKey, pieces_of
 
@@ -34,7 +37,7 @@ class WindowState:
     Parameters
     ----------
     spec
-        Lateness and idle timeout.
+        Which windows, lateness and idle timeout.
     now_ms
         Wall time of the start.
     snapshot
@@ -63,6 +66,9 @@ class WindowState:
             kind: Clocks(spec.idle_timeout, now_ms, {int(p): int(t) for p, t in clocks.get(kind, {}).items()})
             for kind in KINDS
         }
+        self._assembly = assembly_of(spec, wire.get("begun", ()))
+        # Wall time: everything that there was at this moment has been read.
+        self._read_until_ms = now_ms
         self._open: dict[WindowKey, Piece] = {}
         self._holders: dict[WindowKey, list[int]] = {}
         self._holds: dict[int, int] = {}
@@ -80,7 +86,7 @@ class WindowState:
 
     @property
     def open_windows(self) -> int:
-        """Windows that can still grow."""
+        """Panes that a window can still be made of."""
         return len(self._open)
 
     def step(self, offset: int, batch: Mapping[str, Any], now_ms: int) -> list[ClosedWindow]:
@@ -112,11 +118,12 @@ class WindowState:
         """
         for clocks in self._clocks.values():
             clocks.settle(read_until_ms)
+        self._read_until_ms = max(self._read_until_ms, min(read_until_ms.values(), default=self._read_until_ms))
         return self._close()
 
     def waits(self, now_ms: int) -> bool:
-        """Whether open windows wait for a partition that may be idle."""
-        return bool(self._open) and any(clocks.waits(now_ms) for clocks in self._clocks.values())
+        """Whether open windows wait for a partition that may be idle, or for the end of a stream that is."""
+        return any(self._waits(kind, now_ms) for kind in {key.kind for key in self._open})
 
     def take_late(self) -> list[LateEvents]:
         """Late events not reported yet; they are reported once, with the next snapshot."""
@@ -137,7 +144,7 @@ class WindowState:
         return free
 
     def snapshot(self) -> dict[str, Any]:
-        """The small state, plain types: offset, clocks, what is closed, and the late counts so far."""
+        """The small state, plain types: offset, clocks, what is closed or begun, and the late counts so far."""
         return {
             "offset": self._offset,
             "closed_until": dict(sorted(self._closed_until.items())),
@@ -147,14 +154,17 @@ class WindowState:
                 if clocks.times
             },
             "late": dict(sorted(self._late_total.items())),
+            "begun": self._assembly.snapshot(),
         }
 
     def _take(self, offset: int, pieces: Iterable[Piece], replayed: bool) -> None:
         merged: dict[WindowKey, Piece] = {}
         late: Counter[WindowKey] = Counter()
         for piece in pieces:
-            if self._is_closed(piece.key):
+            until_ms = self._closed_until.get(piece.key.kind)
+            if self._assembly.late(piece.key, until_ms):
                 late[piece.key] += piece.profile.count
+            if not self._assembly.accepts(piece.key, until_ms):
                 continue
             before = merged.get(piece.key) or self._open.get(piece.key)
             merged[piece.key] = piece if before is None else before.merge(piece)
@@ -177,27 +187,44 @@ class WindowState:
             sources = (int(span["partition"]) for span in profile["offsets"])
             self._clocks[profile["kind"]].active(sources, now_ms)
 
-    def _is_closed(self, key: WindowKey) -> bool:
-        until = self._closed_until.get(key.kind)
-        return until is not None and key.end_ms + self._spec.lateness <= until
-
     def _close(self) -> list[ClosedWindow]:
         if self._replaying:
             return []
-        for kind, clocks in self._clocks.items():
-            watermark = clocks.watermark()
-            if watermark is None and clocks.all_idle:
-                # The end of the stream: everything open closes, and only that, so that a stream which
-                # comes back finds its later windows open.
-                ends = [key.end_ms + self._spec.lateness for key in self._open if key.kind == kind]
-                watermark = max(ends, default=None)
-            if watermark is not None:
-                self._closed_until[kind] = max(watermark, self._closed_until.get(kind, watermark))
-        due = sorted((key for key in self._open if self._is_closed(key)), key=lambda key: key.order)
-        return [self._shut(key) for key in due]
+        return sorted((w for kind in KINDS for w in self._close_kind(kind)), key=lambda window: window.key.order)
 
-    def _shut(self, key: WindowKey) -> ClosedWindow:
-        piece = self._open.pop(key)
-        for offset in self._holders.pop(key):
-            self._holds[offset] -= 1
+    def _close_kind(self, kind: str) -> list[ClosedWindow]:
+        clocks, before_ms = self._clocks[kind], self._closed_until.get(kind)
+        watermark, ended_ms = clocks.watermark(), None
+        panes = {key: piece.profile.count for key, piece in self._open.items() if key.kind == kind}
+        if watermark is None and clocks.all_idle and panes:
+            # The end of the stream, as it seems: what is over by the wall clock too closes, and no more, so that a
+            # stream which comes back, or is only slow, finds its windows open.
+            ended_ms = self._read_until_ms
+            watermark = min(ended_ms, max(key.end_ms for key in panes) + self._spec.lateness)
+        until_ms = max((ms for ms in (watermark, before_ms) if ms is not None), default=None)
+        if until_ms is None:
+            return []
+        self._closed_until[kind] = until_ms
+        closing = self._assembly.close(panes, before_ms, until_ms, ended_ms)
+        closed = [self._shut(key, held) for key, held in closing.windows]
+        for pane in closing.spent:
+            self._forget(pane)
+        return closed
+
+    def _shut(self, key: WindowKey, panes: Sequence[WindowKey]) -> ClosedWindow:
+        piece = self._open[panes[0]]
+        for pane in panes[1:]:
+            piece = piece.merge(self._open[pane])
         return ClosedWindow(key, piece.profile, piece.last_produced_ms, piece.offsets)
+
+    def _forget(self, pane: WindowKey) -> None:
+        del self._open[pane]
+        for offset in self._holders.pop(pane):
+            self._holds[offset] -= 1
+
+    def _waits(self, kind: str, now_ms: int) -> bool:
+        clocks, until_ms = self._clocks[kind], self._closed_until.get(kind)
+        if not clocks.all_idle:
+            return clocks.waits(now_ms)
+        times = (self._assembly.next_close(key, until_ms) for key in self._open if key.kind == kind)
+        return any(ms is not None and ms <= now_ms for ms in times)

@@ -103,6 +103,12 @@ class TestMessages:
             (BASE + "    drift: {alpha: x}", "t.yaml:8: models.credit-eu.drift.alpha: must be a number, not 'x'"),
             (BASE + "    window: {size: 7x}", "t.yaml:8: models.credit-eu.window.size: not a duration: '7x'; "
              "write a number with ms, s, m, h, d or w, such as 7d"),
+            (BASE + "    window: {size: 1h, hop: 25m}",
+             "t.yaml:8: models.credit-eu.window: hop 25m must divide size 1h into equal parts, such as 1h and 15m"),
+            (BASE + "    window: {size: 1m, hop: 1m, count: 100}", "t.yaml:8: models.credit-eu.window: "
+             "give hop or count, not both: a window by count does not overlap the next"),
+            (BASE + "    window: {size: 1m, longest: 1h}", "t.yaml:8: models.credit-eu.window: "
+             "longest is of windows by count; give count too, or leave it out"),
             (BASE + "    performance:\n      - {metric: acuracy, limit: 1}",
              "t.yaml:9: models.credit-eu.performance[0].metric: must not be 'acuracy'; did you mean 'accuracy'?"),
             (BASE + "    performance: [{metric: accuracy}]",

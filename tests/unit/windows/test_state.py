@@ -72,6 +72,13 @@ def end(state: WindowState) -> list[ClosedWindow]:
     return tick(state, 10**15)
 
 
+SPECS = {
+    "tumbling": WindowSpec(size=SIZE),
+    "hopping": WindowSpec(size=3 * SIZE, hop=SIZE),
+    "by count": WindowSpec(size=SIZE, count=6, longest=4 * SIZE),
+}
+whole = st.sampled_from(["tumbling", "by count"])
+
 streams = st.integers(1, 3).flatmap(
     lambda partitions: st.tuples(
         st.just(partitions),
@@ -80,10 +87,10 @@ streams = st.integers(1, 3).flatmap(
 )
 
 
-@given(streams, st.integers(0, 150))
-def test_nothing_vanishes(stream: tuple[int, list[list[Event]]], lateness: int) -> None:
+@given(streams, st.integers(0, 150), whole)
+def test_nothing_vanishes(stream: tuple[int, list[list[Event]]], lateness: int, windows: str) -> None:
     partitions, flushes = stream
-    state = WindowState(WindowSpec(size=SIZE, lateness=lateness), now_ms=0)
+    state = WindowState(SPECS[windows].model_copy(update={"lateness": lateness}), now_ms=0)
     closed: list[ClosedWindow] = []
     for offset, record in enumerate(records_of(flushes, partitions)):
         closed += state.step(offset, record, now_ms=0)
@@ -144,12 +151,14 @@ class Log:
             self.commit(state, end(state))
 
 
-@settings(max_examples=200)
-@given(streams, st.lists(st.integers(0, 25), max_size=4), st.integers(0, 50))
-def test_crashes_change_nothing(stream: tuple[int, list[list[Event]]], crashes: list[int], lateness: int) -> None:
+@settings(max_examples=300)
+@given(streams, st.lists(st.integers(0, 25), max_size=4), st.integers(0, 50), st.sampled_from(sorted(SPECS)))
+def test_crashes_change_nothing(
+    stream: tuple[int, list[list[Event]]], crashes: list[int], lateness: int, windows: str
+) -> None:
     partitions, flushes = stream
     records = records_of(flushes, partitions)
-    spec = WindowSpec(size=SIZE, lateness=lateness)
+    spec = SPECS[windows].model_copy(update={"lateness": lateness})
     calm, shaken = Log(records, spec), Log(records, spec)
     calm.run(len(records))
     for crash in crashes:
@@ -194,6 +203,21 @@ def test_constant_event_times_are_a_sign_of_life() -> None:
     assert [window.profile.count for window in tick(state, 5_500)] == [10]
 
 
+def test_a_window_does_not_close_before_its_end_because_its_stream_is_slow() -> None:
+    """One event in a while is idle all the time; what it says of the hour that goes on is not late."""
+    state = WindowState(WindowSpec(size=SIZE, idle_timeout=10), now_ms=1_000_000)
+    assert state.step(0, batch([(0, 1_000_010)], {0: 1_000_010}, 1), now_ms=1_000_010) == []
+    assert not state.waits(1_000_019)
+    assert state.waits(1_000_020)
+    assert state.tick({0: 1_000_050}) == []
+    assert not state.waits(1_000_099)
+    assert state.step(1, batch([(0, 1_000_060)], {0: 1_000_060}, 1), now_ms=1_000_060) == []
+    assert state.tick({0: 1_000_099}) == []
+    assert state.waits(1_000_100)
+    assert [window.profile.count for window in state.tick({0: 1_000_100})] == [2]
+    assert not state.has_late
+
+
 def test_late_events_are_counted_by_window_once() -> None:
     state = WindowState(WindowSpec(size=SIZE), now_ms=0)
     state.step(0, batch([(0, 150)], {0: 150}, 1), now_ms=0)
@@ -231,3 +255,47 @@ def test_a_damaged_record_changes_nothing() -> None:
     with pytest.raises(ValueError, match="profile record"):
         state.step(0, damaged, now_ms=0)
     assert (state.open_windows, state.release()) == (0, [0])
+
+
+def test_an_event_may_be_late_for_one_hopping_window_and_in_time_for_the_next() -> None:
+    state = WindowState(SPECS["hopping"], now_ms=0)
+    state.step(0, batch([(0, 150)], {0: 150}, 1), now_ms=0)
+    closed = state.step(1, batch([(0, 20), (0, 320)], {0: 320}, 1), now_ms=0)
+    assert [(window.key.start_ms, window.key.end_ms, window.profile.count) for window in closed] == [
+        (-100, 200, 2),
+        (0, 300, 2),
+    ]
+    assert [(event.key.start_ms, event.count) for event in state.take_late()] == [(0, 1)]
+
+
+def test_a_hopping_window_goes_on_after_a_restart() -> None:
+    records = records_of([[(0, 50)], [(0, 150)], [(0, 250)], [(0, 350)]], 1)
+    first = WindowState(SPECS["hopping"], now_ms=0)
+    for offset, record in enumerate(records[:3]):
+        first.step(offset, record, now_ms=0)
+    assert first.release() == []
+    again = WindowState.restore(first.snapshot(), SPECS["hopping"], now_ms=0)
+    closed = [window for offset, record in enumerate(records) for window in again.step(offset, record, now_ms=0)]
+    assert [(window.key.start_ms, window.profile.count) for window in closed] == [(0, 3)]
+    assert again.release() == [0]
+
+
+def test_a_window_by_count_goes_on_until_it_is_full_or_too_long() -> None:
+    state = WindowState(SPECS["by count"], now_ms=0)
+    events = [(0, 10)] * 4 + [(0, 110)] * 3 + [(0, 210), (0, 610), (0, 990)]
+    closed = state.step(0, batch(events, {0: 990}, 1), now_ms=0)
+    found = [(window.key.start_ms, window.key.end_ms, window.profile.count) for window in closed]
+    assert found == [(0, 200, 7), (200, 600, 1)]
+
+
+def test_a_quiet_stream_does_not_cut_a_window_by_count() -> None:
+    """Before it is as long as it may be; what comes in time for it is in it."""
+    state = WindowState(SPECS["by count"].model_copy(update={"idle_timeout": 10}), now_ms=1_000_000)
+    state.step(0, batch([(0, 1_000_010)], {0: 1_000_010}, 1), now_ms=1_000_010)
+    assert state.tick({0: 1_000_250}) == []
+    assert state.snapshot()["begun"] == [["inputs", 1, None, "", 1_000_000]]
+    assert not state.waits(1_000_399)
+    state.step(1, batch([(0, 1_000_260)], {0: 1_000_260}, 1), now_ms=1_000_260)
+    [window] = state.tick({0: 1_000_400})
+    assert (window.key.start_ms, window.key.end_ms, window.profile.count) == (1_000_000, 1_000_300, 2)
+    assert (state.snapshot()["begun"], state.open_windows, state.release()) == ([], 0, [0, 1])
