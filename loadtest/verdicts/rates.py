@@ -68,5 +68,5 @@ def _rates(stream: str, draw: Callable[..., Any], sizes: tuple[int, int], window
 
 def _p(calibration: Calibration, statistic: Statistic, number: int, before: Any, after: Any) -> float:
     measured: Measured = statistic.function(before, after)
-    p_value = calibration.calibrated(statistic, f"{number}", before, after, measured).p_value
+    p_value = calibration.calibrated(statistic, f"{number}", "x", before, after, measured).p_value
     return 1.0 if p_value is None else p_value

@@ -25,6 +25,7 @@ __all__ = [
     "PublishSpec",
     "QualitySpec",
     "RaceSpec",
+    "ReferenceSpec",
     "TableColumns",
     "Triggers",
     "WindowSpec",
@@ -33,6 +34,8 @@ __all__ = [
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMERIC_STATISTICS = ("psi", "js", "hellinger", "ks", "cvm", "wasserstein", "energy", "mean", "spread")
 CATEGORICAL_STATISTICS = ("chi2", "psi", "js", "hellinger", "linf", "new_categories")
+
+_DAY_MS = 86_400_000
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -106,7 +109,7 @@ class WindowSpec(Strict):
     size: Milliseconds = Field(default=3_600_000, gt=0)
     hop: Milliseconds | None = Field(default=None, gt=0)
     count: Positive | None = None
-    longest: Milliseconds = Field(default=86_400_000, gt=0)
+    longest: Milliseconds = Field(default=_DAY_MS, gt=0)
     lateness: Milliseconds = Field(default=0, ge=0)
     idle_timeout: Milliseconds = Field(default=10_000, gt=0)
     min_count: Positive = 100
@@ -130,8 +133,30 @@ class WindowSpec(Strict):
                 f"hop {format_ms(self.hop)} must divide size {format_ms(self.size)} into equal parts, such as "
                 f"{format_ms(self.size)} and {format_ms(max(1, self.size // 4))}"
             )
-        if "longest" in self.model_fields_set and self.count is None:
+        if self.longest != _DAY_MS and self.count is None:
             raise ValueError("longest is of windows by count; give count too, or leave it out")
+        return self
+
+
+class ReferenceSpec(Strict):
+    """What windows are compared with.
+
+    ``training``: the examples that the version learnt from, or what was set by hand. ``first_windows``: the first
+    ``windows`` healthy windows of each version. ``moving``: the last ones, once ``least`` of them were measured; with
+    ``season``, those at the same time of each season, such as 1d or 7d.
+    """
+
+    from_: Literal["training", "first_windows", "moving"] = Field(default="training", alias="from")
+    windows: Positive = 8
+    least: Positive = 5
+    season: Milliseconds | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.season is not None and self.from_ != "moving":
+            raise ValueError("season is of a moving reference; write from: moving, or leave it out")
+        if self.from_ == "moving" and not 2 <= self.least < self.windows:
+            raise ValueError(f"least must be from 2 to {self.windows - 1}, one below windows, not {self.least}")
         return self
 
 
@@ -314,6 +339,7 @@ class ModelConfig(Strict):
     columns: TableColumns = TableColumns()
     segments: tuple[str, ...] = Field(default=(), strict=False)
     window: WindowSpec = WindowSpec()
+    reference: ReferenceSpec = ReferenceSpec()
     labels: bool = True
     label_horizon: Milliseconds = Field(default=30 * 86_400_000, gt=0)
     drift: DriftSpec = DriftSpec()
@@ -349,8 +375,22 @@ class ModelConfig(Strict):
         for name in self.drift.ignore:
             if name not in self.features:
                 raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
+        self._seasonal()
         regression = {"mae", "rmse"}
         for test in self.performance:
             if (test.metric in regression) != (self.task == "regression"):
                 raise ValueError(f"performance: {test.metric} does not fit task {self.task}")
         return self
+
+    def _seasonal(self) -> None:
+        season, window = self.reference.season, self.window
+        if season is None:
+            return
+        if window.count is not None:
+            raise ValueError(
+                "reference.season: a window by count is at no fixed time of a season; leave out window.count"
+            )
+        if season < window.size or season % window.pane:
+            raise ValueError(
+                f"reference.season: {format_ms(season)} must hold a whole number of windows of {format_ms(window.size)}"
+            )

@@ -23,12 +23,15 @@ from trimtab.drift import (
 from trimtab.drift.budget import Budget
 from trimtab.drift.calibration import Calibration
 from trimtab.drift.evaluate import FeatureVerdict, Status, evaluate
+from trimtab.drift.history import Healthy, History
 from trimtab.drift.nulls import Nulls
 from trimtab.drift.registry import Kind, Measured, Statistic, names, statistic, statistics, tabulated
 
 __all__ = [
     "Budget",
     "Calibration",
+    "Healthy",
+    "History",
     "Nulls",
     "evaluate",
     "FeatureVerdict",

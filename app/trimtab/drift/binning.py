@@ -108,12 +108,13 @@ def by_category(
     >>> by_category(CategoricalProfile({"a": 3}), CategoricalProfile({"a": 1, "b": 2}, other=1))
     (('a', 'b', None), array([3., 0., 0.]), array([1., 2., 1.]))
     """
-    found = {**current.new, **current.counts}
-    names = set(reference.counts)
+    # A reference of earlier windows may have names that are new beside those of its frame.
+    had, found = ({**profile.new, **profile.counts} for profile in (reference, current))
+    names = set(had)
     if reference.other == 0:
         names |= found.keys()
     order = sorted(names)
-    before = [reference.counts.get(name, 0) for name in order]
+    before = [had.get(name, 0) for name in order]
     after = [found.get(name, 0) for name in order]
     expected = np.array([*before, reference.count - sum(before)], dtype=float)
     seen = np.array([*after, current.count - sum(after)], dtype=float)

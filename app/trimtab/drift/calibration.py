@@ -1,4 +1,4 @@
-"""P-values from simulated nulls, and the level that a budget of false alarms allows, for the windows of one model."""
+"""P-values from simulated nulls and earlier windows, and the level that a budget of false alarms allows, for the windows of one model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trimtab.drift.budget import Budget
+from trimtab.drift.history import History
 from trimtab.drift.nulls import Nulls
 from trimtab.drift.registry import Measured, Statistic
 from trimtab.drift.significance import homogeneity
@@ -16,6 +17,8 @@ __all__ = ["Calibration"]
 
 # A formula that says more is believed: it errs on the large side or by little, and no level is ever so high.
 _CLEAR = 0.3
+# What earlier windows say is so ordinary is not simulated: the larger p-value counts.
+_USUAL = 0.05
 # What is so rare by formula is rarer than any level by simulation; when everything drifts at once, nobody waits for it.
 _SURE = 1e-12
 
@@ -32,6 +35,8 @@ class Calibration:
         Of the budget, when a window's segments are tested apart.
     statistics
         Names of those that are asked for; None for all.
+    history
+        Earlier windows, when these are the reference: a window must be unusual among them too.
     """
 
     nulls: Nulls
@@ -39,9 +44,25 @@ class Calibration:
     window_ms: int
     share: float = 1.0
     statistics: frozenset[str] | None = None
+    history: History | None = None
 
-    def calibrated(self, statistic: Statistic, name: str, before: Any, after: Any, measured: Measured) -> Measured:
-        """The statistic with its p-value from the null of this reference and size."""
+    def calibrated(
+        self, statistic: Statistic, reference: str, feature: str, before: Any, after: Any, measured: Measured
+    ) -> Measured:
+        """The statistic with its p-value from the null of this reference and size, or the history's if that is larger.
+
+        Parameters
+        ----------
+        reference
+            Its id: what is simulated is remembered under it.
+        """
+        usual = 0.0 if self.history is None else self.history.p_value(statistic, feature, measured.value)
+        if usual > _USUAL:
+            return Measured(measured.value, max(usual, measured.p_value or 0.0))
+        found = self._simulated(statistic, f"{reference}/{feature}", before, after, measured)
+        return found if found.p_value is None else Measured(found.value, max(found.p_value, usual))
+
+    def _simulated(self, statistic: Statistic, name: str, before: Any, after: Any, measured: Measured) -> Measured:
         p_value = measured.p_value
         if statistic.view is None or (p_value is not None and p_value > _CLEAR):
             return measured

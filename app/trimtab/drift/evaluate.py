@@ -152,11 +152,10 @@ def _measured(
     configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]
     measured = {s.name: s.function(before, after) for s in configured}
     if calibration is not None and min(before.count, after.count) > 0:
-        name = f"{reference.id}/{feature}"
         # Simulation is dear; where there is no effect its answer changes nothing.
         for s in configured:
             if measured[s.name].value >= spec.thresholds.get(s.name, math.inf):
-                measured[s.name] = calibration.calibrated(s, name, before, after, measured[s.name])
+                measured[s.name] = calibration.calibrated(s, reference.id, feature, before, after, measured[s.name])
     return _Feature(feature, before, after, measured)
 
 

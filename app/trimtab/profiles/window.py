@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
@@ -57,6 +57,12 @@ class WindowProfile:
         """The profile of a feature, whatever its kind."""
         numeric = self.numeric.get(feature)
         return self.categorical.get(feature) if numeric is None else numeric
+
+    def without(self, features: Collection[str]) -> Self:
+        """The same but for these features."""
+        numeric = {name: profile for name, profile in self.numeric.items() if name not in features}
+        categorical = {name: profile for name, profile in self.categorical.items() if name not in features}
+        return replace(self, numeric=numeric, categorical=categorical)
 
     def merge(self, other: Self) -> Self:
         """Profile of both windows together; a feature that only one of them has is kept as it is.

@@ -288,8 +288,9 @@ class _Partition:
         alerts = []
         for model, closed in due:
             alerts += await self._judge(model, closed)
-            state = orjson.dumps(model.snapshot())
-            self._output.produce(self._topics.state, f"{ROLE}/{model.name}", state, self.tp.partition)
+            state: dict[str, bytes | None] = {model.name: orjson.dumps(model.snapshot())}
+            for key, value in (state | model.verdicts.take_records()).items():
+                self._output.produce(self._topics.state, f"{ROLE}/{key}", value, self.tp.partition)
         return alerts
 
     async def _judge(self, model: _Model, closed: Sequence[ClosedWindow]) -> list[dict[str, Any]]:
@@ -313,21 +314,26 @@ class _Partition:
         if name not in self._models:
             if name not in self._config.models:
                 return None
-            self._models[name] = _Model(name, self._config, self._nulls, self._states.pop(f"{ROLE}/{name}", {}))
+            state = self._states.pop(f"{ROLE}/{name}", {})
+            earlier = [key for key in self._states if key.startswith(f"{ROLE}/{name}/")]
+            records = {key: self._states.pop(key) for key in earlier}
+            self._models[name] = _Model(name, self._config, self._nulls, state, records)
         return self._models[name]
 
 
 class _Model:
     """Windows, silences and alerts of one model."""
 
-    def __init__(self, name: str, config: Config, nulls: Nulls, state: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, config: Config, nulls: Nulls, state: dict[str, Any], records: dict[str, dict[str, Any]]
+    ) -> None:
         model = config.models[name]
         self.name = name
         self.windows = WindowState(model.window, _now_ms(), state.get("windows"))
         limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
         self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
         self.silences: list[Silence] = []
-        self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"))
+        self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""

@@ -14,6 +14,7 @@ from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
 from trimtab.quality import problems
+from trimtab.roles.moving import Moving
 from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
@@ -61,10 +62,20 @@ class Verdicts:
         Null distributions, shared by all models of a process.
     state
         What :meth:`snapshot` gave, to go on from there.
+    earlier
+        Likewise, the records of :class:`Moving`.
     """
 
-    def __init__(self, name: str, model: ModelConfig, nulls: Nulls, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: ModelConfig,
+        nulls: Nulls,
+        state: Mapping[str, Any] | None = None,
+        earlier: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         wire = state or {}
+        self._moving = Moving(name, model, earlier) if model.reference.from_ == "moving" else None
         self._name = name
         self._model = model
         self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
@@ -80,6 +91,10 @@ class Verdicts:
         """Alerts that are pending or firing, and the budget's state; plain types."""
         alerts = {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
         return {"alerts": alerts, "earned": 0.0 if self._calibration is None else self._calibration.budget.earned}
+
+    def take_records(self) -> dict[str, bytes | None]:
+        """Further state records that were not written yet, values None for what is to be deleted."""
+        return {} if self._moving is None else self._moving.take_records()
 
     def judge(
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
@@ -133,8 +148,7 @@ class Verdicts:
             return metrics, []
         spec = self._model.drift
         limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate}
-        least, features = self._model.window.min_count, self._model.features
-        verdicts = drift.evaluate(reference, window.profile, spec, least, features, self._calibration)
+        against, verdicts = self._drifted(window, reference)
         if self._calibration is not None:
             budget = self._calibration.budget
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
@@ -146,7 +160,7 @@ class Verdicts:
                 metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
             evidence = _evidence(
                 window,
-                reference,
+                against,
                 {name: m.value for name, m in measured.items()},
                 {name: m.p_value for name, m in measured.items() if m.p_value is not None},
                 {name: limits[name] for name in measured if name in limits},
@@ -157,7 +171,26 @@ class Verdicts:
                 # What is no measurement cannot have drifted.
                 signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)
                 findings.append(_Finding(kind, verdict.feature, signal, evidence))
+        if self._moving is not None and status == "ok":
+            wrong_with = {finding.feature for finding in findings if finding.signal is Signal.BAD}
+            healthy = [verdict for verdict in verdicts if verdict.feature not in wrong_with]
+            self._moving.add(key, window.profile.without(wrong_with), _values(healthy))
         return metrics, findings
+
+    def _drifted(self, window: ClosedWindow, reference: Reference) -> tuple[Reference, list[FeatureVerdict]]:
+        """What the window is compared with: the reference or, where it moves, earlier windows; and the verdicts."""
+        spec, least, features = self._model.drift, self._model.window.min_count, self._model.features
+        history = None if self._moving is None else self._moving.before(window.key)
+        if history is None:
+            return reference, drift.evaluate(reference, window.profile, spec, least, features, self._calibration)
+        calibration = None if self._calibration is None else replace(self._calibration, history=history)
+        against = history.reference(reference) if history else reference
+        found = drift.evaluate(against, window.profile, spec, least, features, calibration)
+        if not history:
+            found = [replace(verdict, measured={}) for verdict in found]
+        if len(history) < self._model.reference.least:
+            found = [replace(v, status="too_few", exceeded=()) if v.status in _DRIFT else v for v in found]
+        return against, found
 
     def _quality(
         self,
@@ -278,6 +311,10 @@ class Verdicts:
             "end_ms": key.end_ms,
             "status": status,
         }
+
+
+def _values(verdicts: Iterable[FeatureVerdict]) -> dict[str, dict[str, float]]:
+    return {v.feature: {name: m.value for name, m in v.measured.items()} for v in verdicts if v.measured}
 
 
 def _evidence(
