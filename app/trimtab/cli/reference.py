@@ -109,25 +109,11 @@ def _version(index: RegistryIndex, model: str, version: int | None) -> int:
 def _publish(
     config: Config, model: str, version: int, made: Reference, details: dict[str, float | str], actor: str | None
 ) -> None:
-    import orjson
-
     from trimtab.cli.orders import user
-    from trimtab.kafka.topics import Topics, partition_of
-    from trimtab.registry.records import INDEX_PARTITION, reference_key
+    from trimtab.registry.set_reference import reference_set
 
-    topics = Topics(config.kafka.topic_prefix)
-    audit = {
-        "model": model,
-        "action": "reference_set",
-        "actor": actor or user(),
-        "trigger": "command",
-        "incident": None,
-        "version": version,
-        "offset": -1,
-        "time_ms": time.time_ns() // 1_000_000,
-        "event_time_ms": None,
-        "details": {"reference": made.id, **details},
-    }
-    set_to = (topics.registry, reference_key(model, version).encode(), orjson.dumps(made.to_wire()), INDEX_PARTITION)
-    told = (topics.audit, model.encode(), orjson.dumps(audit), partition_of(model, config.kafka.partitions))
-    send(config, [set_to, told], "the reference")
+    by, now_ms = actor or user(), time.time_ns() // 1_000_000
+    records = reference_set(
+        config.kafka, model, version, made, actor=by, trigger="command", now_ms=now_ms, details=details
+    )
+    send(config, records, "the reference")

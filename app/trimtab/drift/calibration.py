@@ -1,4 +1,4 @@
-"""P-values from simulated nulls and earlier windows, and the level that a budget of false alarms allows, for the windows of one model."""
+"""P-values from simulated nulls and earlier windows, and the level that a budget of false alarms allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Earlier healthy windows: their sum, as what a window is compared with, and what the statistics said of each of them."""
+"""Earlier healthy windows: their sum, as what a window is compared with, and what was measured of each of them."""
 
 from __future__ import annotations
 

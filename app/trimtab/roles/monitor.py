@@ -32,6 +32,7 @@ from trimtab.kafka.clients import admin
 from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.set_reference import reference_set
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
@@ -291,7 +292,16 @@ class _Partition:
             state: dict[str, bytes | None] = {model.name: orjson.dumps(model.snapshot())}
             for key, value in (state | model.verdicts.take_records()).items():
                 self._output.produce(self._topics.state, f"{ROLE}/{key}", value, self.tp.partition)
+            self._set_references(model)
         return alerts
+
+    def _set_references(self, model: _Model) -> None:
+        for version, reference in model.verdicts.take_references():
+            details = {"events": float(reference.profile.count)}
+            by: dict[str, Any] = {"actor": ROLE, "trigger": "first_windows", "now_ms": _now_ms(), "details": details}
+            for topic, key, value, number in reference_set(self._config.kafka, model.name, version, reference, **by):
+                self._output.produce(topic, key.decode(), value, number)
+            log.info("%s@%d is compared with %s", model.name, version, reference.id)
 
     async def _judge(self, model: _Model, closed: Sequence[ClosedWindow]) -> list[dict[str, Any]]:
         metrics: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The last healthy windows of one model, for comparing the next one with: by reference, segment and time of the season."""
+"""The last healthy windows of one model, to compare the next one with: by reference, segment and time of season."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
 from trimtab.quality import problems
+from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
 from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
 
@@ -75,7 +76,9 @@ class Verdicts:
         earlier: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         wire = state or {}
-        self._moving = Moving(name, model, earlier) if model.reference.from_ == "moving" else None
+        kind = model.reference.from_
+        self._moving = Moving(name, model, earlier) if kind == "moving" else None
+        self._first = FirstWindows(name, model, wire.get("first")) if kind == "first_windows" else None
         self._name = name
         self._model = model
         self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
@@ -88,13 +91,21 @@ class Verdicts:
             self._calibration = Calibration(nulls, budget, model.window.pane, 1 / (1 + segments), wanted)
 
     def snapshot(self) -> dict[str, Any]:
-        """Alerts that are pending or firing, and the budget's state; plain types."""
+        """Alerts that are pending or firing, the budget's state, first windows that were gathered; plain types."""
         alerts = {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
-        return {"alerts": alerts, "earned": 0.0 if self._calibration is None else self._calibration.budget.earned}
+        return {
+            "alerts": alerts,
+            "earned": 0.0 if self._calibration is None else self._calibration.budget.earned,
+            "first": {} if self._first is None else self._first.snapshot(),
+        }
 
     def take_records(self) -> dict[str, bytes | None]:
         """Further state records that were not written yet, values None for what is to be deleted."""
         return {} if self._moving is None else self._moving.take_records()
+
+    def take_references(self) -> list[tuple[int, Reference]]:
+        """Versions and their references that are to be published, each once."""
+        return [] if self._first is None else self._first.take_references()
 
     def judge(
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
@@ -145,6 +156,7 @@ class Verdicts:
         status = "no_reference" if reference is None else "too_few" if count < self._model.window.min_count else "ok"
         metrics = [self._metric(key, None, "events", float(count), count, status)]
         if reference is None:
+            self._remember(window, None, [], [])
             return metrics, []
         spec = self._model.drift
         limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate}
@@ -171,11 +183,26 @@ class Verdicts:
                 # What is no measurement cannot have drifted.
                 signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)
                 findings.append(_Finding(kind, verdict.feature, signal, evidence))
-        if self._moving is not None and status == "ok":
-            wrong_with = {finding.feature for finding in findings if finding.signal is Signal.BAD}
-            healthy = [verdict for verdict in verdicts if verdict.feature not in wrong_with]
-            self._moving.add(key, window.profile.without(wrong_with), _values(healthy))
+        self._remember(window, reference, verdicts, findings)
         return metrics, findings
+
+    def _remember(
+        self,
+        window: ClosedWindow,
+        reference: Reference | None,
+        verdicts: Iterable[FeatureVerdict],
+        findings: Iterable[_Finding],
+    ) -> None:
+        """Take what is healthy of a window for what later ones are compared with."""
+        key, profile = window.key, window.profile
+        if profile.count < self._model.window.min_count:
+            return
+        wrong_with = {finding.feature for finding in findings if finding.signal is Signal.BAD}
+        if self._moving is not None and reference is not None:
+            healthy = [verdict for verdict in verdicts if verdict.feature not in wrong_with]
+            self._moving.add(key, profile.without(wrong_with), _values(healthy))
+        if self._first is not None and not key.segment and not wrong_with:
+            self._first.add(key, profile, reference)
 
     def _drifted(self, window: ClosedWindow, reference: Reference) -> tuple[Reference, list[FeatureVerdict]]:
         """What the window is compared with: the reference or, where it moves, earlier windows; and the verdicts."""

@@ -1,0 +1,54 @@
+"""The records by which a version gets another reference: the reference itself, and who set it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from trimtab.config import KafkaConfig
+from trimtab.kafka.topics import Topics, partition_of
+from trimtab.profiles import Reference
+from trimtab.registry.records import INDEX_PARTITION, reference_key
+
+__all__ = ["reference_set"]
+
+
+def reference_set(
+    kafka: KafkaConfig,
+    model: str,
+    version: int,
+    reference: Reference,
+    *,
+    actor: str,
+    trigger: str,
+    now_ms: int,
+    details: Mapping[str, float | str],
+) -> list[tuple[str, bytes, bytes, int]]:
+    """Topic, key, value and partition of each record; they belong in one transaction.
+
+    Examples
+    --------
+    >>> made = Reference.of("m@1/x", {}, {}, {})
+    >>> records = reference_set(KafkaConfig(), "m", 1, made, actor="you", trigger="command", now_ms=0, details={})
+    >>> [(topic, key) for topic, key, _, _ in records]
+    [('trimtab.registry', b'm/references/1'), ('trimtab.audit', b'm')]
+    """
+    topics = Topics(kafka.topic_prefix)
+    audit = {
+        "model": model,
+        "action": "reference_set",
+        "actor": actor,
+        "trigger": trigger,
+        "incident": None,
+        "version": version,
+        "offset": -1,
+        "time_ms": now_ms,
+        "event_time_ms": None,
+        "details": {"reference": reference.id, **details},
+    }
+    key = reference_key(model, version).encode()
+    return [
+        (topics.registry, key, orjson.dumps(reference.to_wire()), INDEX_PARTITION),
+        (topics.audit, model.encode(), orjson.dumps(audit), partition_of(model, kafka.partitions)),
+    ]

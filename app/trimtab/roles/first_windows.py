@@ -1,0 +1,143 @@
+"""A version's first healthy windows as its reference, for versions without training data or on request."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trimtab.config import ModelConfig
+from trimtab.profiles import Frame, NumericProfile, Reference, WindowProfile
+from trimtab.windows import WindowKey
+
+__all__ = ["FirstWindows"]
+
+# A frame's centre may be so many interquartile ranges from a quartile; of the frame's own values that is at most 1.
+_FITS = 1.5
+_MOST_FRAMES = 5
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What one version waits for, and what it has."""
+
+    reference: str | None = None
+    frames: int = 0
+    windows: int = 0
+    profile: WindowProfile | None = None
+    done: bool = False
+
+
+class FirstWindows:
+    """Gathers ``reference.windows`` healthy windows of each version, and makes their sum its reference.
+
+    A version that has a reference of training examples is compared with that until then, and its windows are in the
+    reference's frames. One that has none is profiled in frames that know nothing, too coarse for features far from
+    zero: so its first windows are spent on finding frames, published as references without values.
+
+    A reference that was set by hand is let be.
+
+    Parameters
+    ----------
+    name, model
+        The model and its configuration.
+    state
+        What :meth:`snapshot` gave, to go on from there.
+    """
+
+    def __init__(self, name: str, model: ModelConfig, state: Mapping[str, Any] | None = None) -> None:
+        self._name = name
+        self._model = model
+        self._versions = {int(version): _from_wire(wire) for version, wire in (state or {}).items()}
+        self._unpublished: list[tuple[int, Reference]] = []
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain types; of versions that are done, only that."""
+        return {str(version): _to_wire(gathered) for version, gathered in sorted(self._versions.items())}
+
+    def take_references(self) -> list[tuple[int, Reference]]:
+        """Versions and their references that are to be published, each once."""
+        references, self._unpublished = self._unpublished, []
+        return references
+
+    def add(self, key: WindowKey, profile: WindowProfile, reference: Reference | None) -> None:
+        """A healthy window of inputs, of all segments together.
+
+        Parameters
+        ----------
+        reference
+            What the registry has for the version; None while it has none.
+        """
+        gathered = self._versions.setdefault(key.version, _Gathered())
+        known = None if reference is None else reference.id
+        trained = known == f"{self._name}@{key.version}"
+        # What was published may not have arrived yet; windows that began before it did are in other frames.
+        if gathered.done or key.reference != known or not (trained or known == gathered.reference):
+            return
+        if not trained and gathered.frames < _MOST_FRAMES and (reference is None or _coarse(profile)):
+            gathered.frames += 1
+            self._publish(key.version, gathered, f"frames-{gathered.frames}", _framed(profile), None)
+            return
+        gathered.profile = profile if gathered.profile is None else gathered.profile.merge(profile)
+        gathered.windows += 1
+        if gathered.windows == self._model.reference.windows:
+            made = replace(gathered.profile, performance=None)
+            self._publish(key.version, gathered, f"first-{gathered.windows}", made, reference)
+            gathered.done, gathered.profile = True, None
+
+    def _publish(
+        self, version: int, gathered: _Gathered, what: str, profile: WindowProfile, before: Reference | None
+    ) -> None:
+        metrics = {} if before is None else before.metrics
+        made = Reference(f"{self._name}@{version}/{what}", profile, metrics)
+        gathered.reference = made.id
+        self._unpublished.append((version, made))
+
+
+def _framed(profile: WindowProfile) -> WindowProfile:
+    """No values, in frames that fit these."""
+    return WindowProfile(0, {name: NumericProfile.empty(_frame(of)) for name, of in profile.numeric.items()})
+
+
+def _frame(profile: NumericProfile) -> Frame:
+    if profile.count == 0:
+        return profile.frame
+    if profile.minimum == profile.maximum:
+        return Frame.of([profile.minimum])
+    return Frame(profile.quantile(0.5), _range(profile))
+
+
+def _coarse(profile: WindowProfile) -> bool:
+    """Whether a feature is far from the centre of the frame that it has, so that its cells are wide."""
+    return any(_is_coarse(of) for of in profile.numeric.values())
+
+
+def _is_coarse(profile: NumericProfile) -> bool:
+    if profile.count == 0 or profile.minimum == profile.maximum:
+        return False
+    farthest = max(abs(profile.quantile(q) - profile.frame.center) for q in (0.25, 0.75))
+    return farthest > _FITS * _range(profile)
+
+
+def _range(profile: NumericProfile) -> float:
+    """Of the quartiles; where these are one value, such as most of a feature's, the standard deviation."""
+    between = profile.quantile(0.75) - profile.quantile(0.25)
+    return between if between > profile.std * 1e-6 else profile.std
+
+
+def _to_wire(gathered: _Gathered) -> dict[str, Any]:
+    sketch = None if gathered.profile is None else base64.b64encode(gathered.profile.to_bytes()).decode()
+    return {
+        "reference": gathered.reference,
+        "frames": gathered.frames,
+        "windows": gathered.windows,
+        "sketch": sketch,
+        "done": gathered.done,
+    }
+
+
+def _from_wire(wire: Mapping[str, Any]) -> _Gathered:
+    sketch = wire["sketch"]
+    profile = None if sketch is None else WindowProfile.from_bytes(base64.b64decode(sketch))
+    return _Gathered(wire["reference"], int(wire["frames"]), int(wire["windows"]), profile, bool(wire["done"]))
