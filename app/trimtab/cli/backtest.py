@@ -121,7 +121,7 @@ class _Topics:
         """The report of one configuration."""
         from trimtab.backtest import read_history, reference_of
         from trimtab.backtest.report import About, iso, report
-        from trimtab.backtest.run import judged
+        from trimtab.backtest.run import detected, judged
         from trimtab.backtest.topics import TopicHistory
         from trimtab.cli.common import load_connected
         from trimtab.registry.index import RegistryIndex
@@ -142,6 +142,7 @@ class _Topics:
 
             history = TopicHistory(connected, name, self._since_ms, lambda _, version: of(version))
             findings = judged(name, spec, history.records(), of, connected.kafka.partitions)
+            detected(name, spec, history.examples(), history.home, findings)
         finally:
             index.close()
         first, last = history.first_ms or 0, history.last_ms or 0

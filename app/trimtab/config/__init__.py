@@ -24,12 +24,14 @@ from trimtab.config.model import (
     WindowSpec,
 )
 from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
+from trimtab.config.sequential import DETECTORS, SequentialSpec
 
 __all__ = [
     "AbsenceSpec",
     "AlertSpec",
     "CategoricalFeature",
     "CollectorConfig",
+    "DETECTORS",
     "Config",
     "DashboardConfig",
     "DriftSpec",
@@ -45,6 +47,7 @@ __all__ = [
     "PublishSpec",
     "QualitySpec",
     "RaceSpec",
+    "SequentialSpec",
     "TableColumns",
     "Triggers",
     "WindowSpec",
