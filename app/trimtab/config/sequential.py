@@ -104,9 +104,9 @@ DETECTORS: Final[Mapping[str, Mapping[str, _Argument]]] = MappingProxyType(
             "grace_period": _count(10),
         },
         "kswin": {
-            "alpha": _probability(0.005),
-            "window_size": _count(100, least=4, most=MAX_WINDOW),
-            "stat_size": _count(30, least=2, most=MAX_WINDOW // 2),
+            "alpha": _probability(0.00001),
+            "window_size": _count(300, least=4, most=MAX_WINDOW),
+            "stat_size": _count(100, least=2, most=MAX_WINDOW // 2),
             "seed": _Number(42, whole=True, least=0, most=2**32 - 1),
         },
         "page_hinkley": {

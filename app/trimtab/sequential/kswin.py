@@ -20,8 +20,8 @@ class Kswin(RiverDetector):
     --------
     >>> from trimtab.sequential import SequentialSpec, make_detector
     >>> kswin = make_detector(SequentialSpec(detector="kswin", on="score"), "binary")
-    >>> found = [kswin.update((i % 7) / 10 + (i >= 150) / 3) for i in range(200)]
-    >>> any(found[:150]), any(found[150:])
+    >>> found = [kswin.update((i % 7) / 10 + (i >= 400) / 3) for i in range(500)]
+    >>> any(found[:400]), any(found[400:])
     (False, True)
     """
 

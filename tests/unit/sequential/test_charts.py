@@ -81,8 +81,8 @@ def test_likelihood_ratios_are_likelihood_ratios() -> None:
 
 
 STREAMS: dict[str, tuple[str, str, Callable[[np.random.Generator, int], FloatArray]]] = {
-    "errors, 1 in 10": ("error", "binary", lambda draw, n: (draw.random(n) < 0.1) * 1.0),
-    "errors, 3 in 10": ("error", "binary", lambda draw, n: (draw.random(n) < 0.3) * 1.0),
+    "errors, 1 in 10": ("error", "binary", lambda draw, n: (draw.random(n) < 0.1).astype(np.float64)),
+    "errors, 3 in 10": ("error", "binary", lambda draw, n: (draw.random(n) < 0.3).astype(np.float64)),
     "uniform": ("score", "binary", lambda draw, n: draw.random(n)),
     "exponential": ("error", "regression", lambda draw, n: draw.exponential(size=n)),
 }

@@ -15,7 +15,7 @@ from trimtab.sequential import make_detector
 CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("adwin", {}, drift.ADWIN()),
     ("adwin", {"delta": 0.1, "clock": 1, "grace_period": 30}, drift.ADWIN(delta=0.1, clock=1, grace_period=30)),
-    ("kswin", {}, drift.KSWIN(seed=42)),
+    ("kswin", {}, drift.KSWIN(1e-5, 300, 100, seed=42)),
     (
         "kswin",
         {"alpha": 0.01, "seed": 3, "window_size": 80, "stat_size": 20},
@@ -56,7 +56,7 @@ def test_the_same_as_river(name: str, args: dict[str, Any], peer: Any) -> None:
 def test_means_are_those_of_either_side() -> None:
     """ADWIN and KSWIN tell which values they kept; of others the last 30 stand for what comes after."""
     values = rates(np.random.default_rng(5))[:1_400]
-    for name, kept in (("adwin", None), ("kswin", 30), ("page_hinkley", 30)):
+    for name, kept in (("adwin", None), ("kswin", 100), ("page_hinkley", 30)):
         ours = make_detector(SequentialSpec(detector=name), "binary")
         at, found = next((i, one) for i, value in enumerate(values) if (one := ours.update(value)))
         size = kept
@@ -73,7 +73,7 @@ def test_means_are_those_of_either_side() -> None:
 def test_kswin_gives_its_p_value() -> None:
     ours = make_detector(SequentialSpec(detector="kswin", on="score"), "binary")
     draw = np.random.default_rng(1)
-    found = [ours.update(value) for value in [*draw.random(200), *(1 + draw.random(100))]]
+    found = [ours.update(value) for value in [*draw.random(400), *(1 + draw.random(100))]]
     first = next(one for one in found if one)
     assert first.p_value is not None
-    assert first.p_value <= 0.005
+    assert first.p_value <= 1e-5
