@@ -19,7 +19,6 @@ from trimtab.registry import dump, load
 from trimtab.sequential import Detection, Detector
 
 Make = Callable[[Any], Detector]
-JUMP, LENGTH = 3_000, 4_500
 STATE_BYTES = 60_000
 
 
@@ -30,11 +29,18 @@ class Subject(NamedTuple):
     on: str
     make: Make
     boolean: bool
+    jump: int = 3_000
+
+    @property
+    def length(self) -> int:
+        """Examples of a stream."""
+        return self.jump * 3 // 2
 
 
-def stream(subject: Subject, seed: int = 7, jump: int = JUMP, length: int = LENGTH) -> list[float]:
-    """Errors whose rate jumps from 0.1 to 0.6, or scores that move up by half their range."""
-    draw = random.Random(seed)
+def stream(subject: Subject, seed: int = 7, still: bool = False) -> list[float]:
+    """Errors whose rate jumps from 0.1 to 0.6, or scores that move up by half their range, unless they are still."""
+    draw, length = random.Random(seed), subject.length
+    jump = length if still else subject.jump
     if subject.boolean:
         return [float(draw.random() < (0.1 if i < jump else 0.6)) for i in range(length)]
     return [draw.random() / 2 + (i >= jump) / 2 for i in range(length)]
@@ -55,7 +61,7 @@ def check_sees_a_jump(subject: Subject) -> None:
     found = detections(subject.make(None), stream(subject))
     assert found, "nothing is detected"
     at, first = found[0]
-    assert JUMP <= at < LENGTH, at
+    assert subject.jump <= at < subject.length, at
     assert first.before is not None
     assert first.after is not None
     assert first.after > first.before + 0.03, first
@@ -63,14 +69,14 @@ def check_sees_a_jump(subject: Subject) -> None:
 
 
 def check_leaves_a_still_stream_alone(subject: Subject) -> None:
-    assert detections(subject.make(None), stream(subject, jump=LENGTH)) == []
+    assert detections(subject.make(None), stream(subject, still=True)) == []
 
 
 def check_a_restart_changes_nothing(subject: Subject) -> None:
     values = stream(subject)
     whole = detections(subject.make(None), values)
     # Before, in, and after the warm-up, around the jump, and right at a detection.
-    for stop in (0, 1, 29, 250, 1_000, JUMP, JUMP + 10, whole[0][0], whole[0][0] + 1, whole[0][0] + 5):
+    for stop in (0, 1, 29, 250, subject.jump, subject.jump + 10, whole[0][0], whole[0][0] + 1, whole[0][0] + 5):
         before = subject.make(None)
         found = detections(before, values[:stop])
         after = subject.make(through_checkpoint(before.state()))
@@ -82,13 +88,13 @@ def check_goes_on_after_a_detection(subject: Subject) -> None:
     """Down and up again: what went before is forgotten."""
     values = stream(subject) + stream(subject, seed=8)
     found = [at for at, _ in detections(subject.make(None), values)]
-    assert any(at >= LENGTH + JUMP for at in found), found
+    assert any(at >= subject.length + subject.jump for at in found), found
 
 
 def check_bounded_memory(subject: Subject) -> None:
     detector, sizes = subject.make(None), []
     for _ in range(4):
-        detections(detector, stream(subject, jump=LENGTH))
+        detections(detector, stream(subject, still=True))
         sizes.append(len(dump(detector.state())))
     assert sizes[-1] < STATE_BYTES, sizes
     # A window may grow with the logarithm of the stream.
