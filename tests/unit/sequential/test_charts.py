@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import signal, stats
 
 from trimtab.config import SequentialSpec
 from trimtab.profiles.cells import FloatArray
 from trimtab.sequential import make_detector
 from trimtab.sequential.baseline import CLIP, Baseline
 from trimtab.sequential.cusum import _of_rate, _of_skewness
-from trimtab.sequential.ewma import control_limit, run_length
+from trimtab.sequential.ewma import Ewma, control_limit, run_length
 
 RUN_LENGTH = 2_000
 
@@ -78,6 +78,26 @@ def test_likelihood_ratios_are_likelihood_ratios() -> None:
     # Siegmund (1985): (exp(2 k b) - 2 k b - 1) / (2 k^2), b = h + 1.166, for reference value k = 0.25.
     b = limit / 0.5 + 1.166
     assert (math.exp(0.5 * b) - 0.5 * b - 1) / (2 * 0.25**2) == pytest.approx(1e4, rel=1e-3)
+
+
+def test_likelihood_ratios_of_skewed_values() -> None:
+    """Exponential values have skewness 2, and ``exp(s z)`` the mean ``exp(-s) / (1 - s)``."""
+    slope, offset, _ = _of_skewness(2.0, 0.25, 1e5)
+    assert offset == pytest.approx(-slope - math.log(1 - slope), abs=1e-3)
+    assert offset - slope**2 / 2 > 2e-3
+
+
+def test_the_charts_limit_knows_the_distribution_of_errors() -> None:
+    """As much of the average of rare errors lies beyond its limit as of a normal one beyond the normal limit."""
+    chart = Ewma({"weight": 0.02, "run_length": 5_000.0, "warm_up": 30, "sides": "upper"}, on="error", boolean=True)
+    for i in range(2_000):
+        chart._baseline.add(float(i % 10 == 0))
+    normal, limit = control_limit(0.02, 5_000.0), chart._limit(1.0)
+    values = (np.random.default_rng(5).random(4_000_000) < 0.1) - 0.1
+    average = signal.lfilter([0.02], [1, -0.98], values) / (0.3 * math.sqrt(0.02 / 1.98))
+    wanted = float(stats.norm.sf(normal))
+    assert 0.7 < np.mean(average > limit) / wanted < 1.4
+    assert np.mean(average > normal) / wanted > 2
 
 
 STREAMS: dict[str, tuple[str, str, Callable[[np.random.Generator, int], FloatArray]]] = {

@@ -70,6 +70,16 @@ def test_means_are_those_of_either_side() -> None:
         assert found.before == pytest.approx(float(np.mean(values[:cut])), rel=1e-9), name
 
 
+def test_means_forget_what_was_before_the_last_change() -> None:
+    spec = SequentialSpec(detector="page_hinkley", on="score", args={"min_instances": 2, "threshold": 0.4})
+    ours = make_detector(spec, "binary")
+    values = [0.0] * 40 + [1.0] + [5.0] * 6 + [9.0] * 3
+    found = [(i, one) for i, value in enumerate(values) if (one := ours.update(value))]
+    assert [i for i, _ in found] == [40, 47]
+    # Seven values since: fewer than the last 30, so there are none before.
+    assert (found[1][1].before, found[1][1].after) == (None, pytest.approx((6 * 5 + 9) / 7))
+
+
 def test_kswin_gives_its_p_value() -> None:
     ours = make_detector(SequentialSpec(detector="kswin", on="score"), "binary")
     draw = np.random.default_rng(1)

@@ -172,9 +172,21 @@ def test_a_newer_version_is_compared_with_itself() -> None:
     alarms, state = played(config, later[: JUMPS[1]], [])
     assert alarms == []
     assert state.version == 2
-    mixed = [_at(row, 1) if i % 3 else row for i, row in enumerate(later[: JUMPS[1]])]
-    again, _ = played(config, mixed[: JUMPS[0] + 40], [])
-    assert again == []
+
+
+def test_an_older_version_in_between_does_not_start_anew() -> None:
+    mixed = [_at(row, 1 if i % 3 else 2) for i, row in enumerate(ROWS)]
+    alarms, _ = played(model([{"detector": "cusum"}]), mixed, [])
+    assert JUMPS[0] <= alarms[0].at.position < JUMPS[0] + 60
+
+
+def test_evidence_begins_after_the_detection_before() -> None:
+    config = model([{"detector": "adwin", "on": "score", "quiet": 150}])
+    first, second = [alarm for alarm in played(config, ROWS, [])[0] if alarm.change == "firing"][:2]
+    assert (first.first_offset, first.first_ms) == (min(i for i, row in enumerate(ROWS) if row.score is not None),) * 2
+    assert second.first_offset > first.at.position
+    between = ROWS[second.first_offset : second.at.position + 1]
+    assert second.examples == sum(row.score is not None for row in between)
 
 
 def _at(row: Example, version: int) -> Example:
@@ -198,8 +210,9 @@ def test_other_arguments_start_the_detector_anew_and_keep_its_alert() -> None:
     alarms, state = played(before, ROWS[:700], [])
     assert [alarm.change for alarm in alarms] == ["firing"]
     other = model([{"detector": "cusum", "quiet": 100, "args": {"warm_up": 400}}])
-    after, _ = played(other, ROWS, [], restored(state), 700)
-    assert [alarm.change for alarm in after][:1] == ["resolved"]
+    after, left = played(other, ROWS, [], restored(state), 700)
+    assert [alarm.change for alarm in after] == ["resolved"]
+    assert left.watches["cusum/error"].count == sum(row.prediction is not None for row in ROWS[700:])
     assert after[0].started_ms == alarms[0].started_ms
 
 
