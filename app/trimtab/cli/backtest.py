@@ -212,7 +212,9 @@ def _words(found: dict[str, Any]) -> str:
     allowed = (
         "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
     )
-    lines.append(f"{found['alarms']} alarms in {judged} windows, {budget['days']:.1f} days{allowed}")
+    beside = sum(alert["kind"] == "sequential" for alert in found["alerts"])
+    own = f" ({beside} of sequential detectors, outside any budget)" if beside else ""
+    lines.append(f"{found['alarms']} alarms{own} in {judged} windows, {budget['days']:.1f} days{allowed}")
     if false is not None:
         lines.append(f"{false} of them false")
     if found["refused"]:

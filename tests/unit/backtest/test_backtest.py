@@ -238,3 +238,14 @@ def test_sequential_detectors_want_labels_and_predictions(table: Path) -> None:
     spec = model(sequential=DETECTORS, performance=[], columns={"label": "label", "score": "s", "time": "t"})
     with pytest.raises(ConfigError, match=r"columns\.prediction"):
         found_in(table, spec)
+
+
+def test_the_words_say_which_alarms_no_budget_covers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    spec = model(sequential=[{"detector": "cusum", "quiet": 300}]).model_dump(mode="json", by_alias=True)
+    (tmp_path / "c.yaml").write_text(json.dumps({"models": {"m": spec}}), encoding="utf-8")
+    assert run(["backtest", str(path), "--config", str(tmp_path / "c.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "alarms (1 of sequential detectors, outside any budget) in" in said
+    assert " sequential  " in said

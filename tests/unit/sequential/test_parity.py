@@ -77,7 +77,8 @@ def test_means_forget_what_was_before_the_last_change() -> None:
     found = [(i, one) for i, value in enumerate(values) if (one := ours.update(value))]
     assert [i for i, _ in found] == [40, 47]
     # Seven values since: fewer than the last 30, so there are none before.
-    assert (found[1][1].before, found[1][1].after) == (None, pytest.approx((6 * 5 + 9) / 7))
+    assert found[1][1].before is None
+    assert found[1][1].after == pytest.approx((6 * 5 + 9) / 7)
 
 
 def test_kswin_gives_its_p_value() -> None:
