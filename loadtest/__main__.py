@@ -14,12 +14,13 @@ COMMANDS = {
     "scaling": "what an event costs as models, features, segments, partitions, windows and pending labels grow",
     "joined": "predictions joined with labels, while many wait for theirs",
     "verdicts": "how often a verdict is false where nothing has changed",
+    "sequential": "how often each sequential detector is wrong, and how soon it sees a change",
 }
 
 
 def usage() -> str:
     """The help text."""
-    lines = [f"  {name:8} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:10} {what}" for name, what in COMMANDS.items()]
     return "\n".join(["usage: python -m loadtest COMMAND ...", "", *lines, "", "COMMAND --help says more"])
 
 

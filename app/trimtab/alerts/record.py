@@ -31,6 +31,8 @@ class Evidence:
         Kafka timestamp of its last event, wall time.
     offsets
         Source partition to first and last offset, inclusive.
+    position
+        Number of the example that changed the alert among the model's examples, from 0; None for windows.
     """
 
     statistics: Mapping[str, float]
@@ -43,6 +45,7 @@ class Evidence:
     reference: str | None
     offsets: Mapping[int, tuple[int, int]]
     exceeded: tuple[str, ...] = field(default=())
+    position: int | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The schema's ``Evidence``."""
@@ -58,18 +61,20 @@ class Evidence:
                 {"partition": partition, "first": first, "last": last}
                 for partition, (first, last) in sorted(self.offsets.items())
             ],
+            "position": self.position,
         }
 
 
-def fingerprint_of(model: str, kind: str, feature: str | None, segment: str) -> str:
-    """Identity of an alert: the same for every window and every version.
+def fingerprint_of(model: str, kind: str, feature: str | None, segment: str, detector: str = "") -> str:
+    """Identity of an alert: the same for every window and every version; each sequential detector has its own.
 
     Examples
     --------
     >>> len(fingerprint_of("credit", "drift", "age", ""))
     16
     """
-    return hashlib.sha256(f"{model}|{kind}|{feature or ''}|{segment}".encode()).hexdigest()[:16]
+    parts = (model, kind, feature or "", segment, *([detector] if detector else []))
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
 def incident_of(fingerprint: str, started_ms: int) -> str:
@@ -88,9 +93,13 @@ def alert_record(
     started_ms: int,
     raised_ms: int,
     evidence: Evidence,
+    detector: str = "",
 ) -> dict[str, Any]:
-    """The record to publish; ``raised_ms`` is wall time, ``started_ms`` event time."""
-    fingerprint = fingerprint_of(model, kind, feature, segment)
+    """The record to publish; ``raised_ms`` is wall time, ``started_ms`` event time.
+
+    ``detector`` names the sequential detector; empty for alerts of windows.
+    """
+    fingerprint = fingerprint_of(model, kind, feature, segment, detector)
     return {
         "fingerprint": fingerprint,
         "incident": incident_of(fingerprint, started_ms),
@@ -100,6 +109,7 @@ def alert_record(
         "kind": kind,
         "feature": feature,
         "segment": segment,
+        "detector": detector or None,
         "event_time_ms": evidence.end_ms,
         "started_ms": started_ms,
         "last_produced_ms": evidence.last_produced_ms,

@@ -32,6 +32,8 @@ def summary_of(
     where = f"{served} (where {segment})" if segment else served
     if kind == "absent":
         return _absent(change, f"{feature} of {served.partition('@')[0]}", statistics, thresholds)
+    if kind == "sequential":
+        return _sequential(change, f"The {feature} of {where}", statistics, exceeded[0], count)
     if kind == "performance":
         value, limit = statistics.get(str(feature)), thresholds.get(str(feature))
         measured = f": {_number(value)} (limit {_number(limit)})"
@@ -46,8 +48,10 @@ def summary_of(
     if kind == "missing":
         rate, limit = statistics.get("missing_rate"), thresholds.get("missing_rate")
         moved = f"its missing rate moved by {_number(rate)} (threshold {_number(limit)})"
-        return f"{what} is missing more often: {moved} over {count:,} events."
-    return f"{what} has drifted: {_beyond(statistics, thresholds, exceeded)} over {count:,} events."
+        said = f"is missing more often: {moved}"
+    else:
+        said = f"has drifted: {_beyond(statistics, thresholds, exceeded)}"
+    return f"{what} {said} over {count:,} events."
 
 
 def _beyond(statistics: Mapping[str, float], thresholds: Mapping[str, float], exceeded: Sequence[str]) -> str:
@@ -63,6 +67,16 @@ def _absent(change: str, what: str, statistics: Mapping[str, float], thresholds:
         return f"The {what} are coming again."
     silent, limit = statistics.get("silent_s"), thresholds.get("silent_s")
     return f"No {what} for {_number(silent)} s (limit {_number(limit)} s)."
+
+
+def _sequential(change: str, what: str, statistics: Mapping[str, float], detector: str, count: int) -> str:
+    if change == "firing":
+        before, after = statistics.get("before"), statistics.get("after")
+        means = "" if before is None else f", mean {_number(before)} before and {_number(after)} after"
+        return f"{what} has changed: {detector}{means}, in {count:,} examples."
+    if not count:
+        return f"{what} is no longer watched by {detector}."
+    return f"{what} has not changed again: {detector} detected nothing in {count:,} examples."
 
 
 def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[str]) -> str:

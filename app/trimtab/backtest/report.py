@@ -90,7 +90,8 @@ def rows_of(found: Mapping[str, Any]) -> Sequence[Sequence[str]]:
     for alert in found["alerts"]:
         p_value = "" if alert["p_value"] is None else f", p {max(alert['p_value'], 1e-300):.1g}"
         of = f"{alert['feature']} ({alert['segment']})" if alert["segment"] else str(alert["feature"])
-        measured = f"{alert['statistic']} {alert['effect']:.3g}{p_value}"
+        effect = "" if alert["effect"] is None else f" {alert['effect']:.3g}"
+        measured = f"{alert['statistic']}{effect}{p_value}"
         row = "" if alert["row"] is None else f"{alert['row']:,}"
         lines.append((row, alert["event_time"], alert["kind"], of, measured))
     return lines
@@ -115,26 +116,36 @@ def _alerts(about: About, findings: Findings) -> Iterable[dict[str, Any]]:
         if alert["state"] != "firing":
             continue
         end_ms = alert["event_time_ms"]
-        later = (a for a in resolved if a["fingerprint"] == alert["fingerprint"] and a["event_time_ms"] > end_ms)
-        over = next(later, None)
+        over = next((a for a in resolved if a["incident"] == alert["incident"]), None)
         yield {
             "kind": alert["kind"],
             "feature": alert["feature"],
             "segment": alert["segment"],
-            "row": about.row_at(end_ms),
+            "row": _row(alert, about),
             "event_time": iso(end_ms),
             "event_time_ms": end_ms,
             **_strongest(alert),
             "count": alert["evidence"]["count"],
-            "resolved_row": None if over is None else about.row_at(over["event_time_ms"]),
+            "resolved_row": None if over is None else _row(over, about),
             "summary": alert["summary"],
         }
+
+
+def _row(alert: Mapping[str, Any], about: About) -> int | None:
+    """The row that changed an alert of a sequential detector, the first one after the window of others."""
+    at = about.row_at(alert["event_time_ms"])
+    if alert["kind"] != "sequential" or at is None:
+        return at
+    return int(alert["evidence"]["offsets"][0]["last"])
 
 
 def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
     """The statistic that says most: of those beyond their threshold, the one with the least p-value."""
     evidence = alert["evidence"]
     values, p_values, limits = evidence["statistics"], evidence["p_values"], evidence["thresholds"]
+    if alert["kind"] == "sequential":
+        name = alert["detector"]
+        return {"statistic": name, "effect": values.get(name), "p_value": p_values.get(name)}
     if alert["kind"] == "performance":
         return {"statistic": alert["feature"], "effect": values.get(alert["feature"]), "p_value": None}
     if alert["kind"] == "missing":

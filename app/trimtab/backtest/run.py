@@ -12,13 +12,16 @@ from trimtab import performance
 from trimtab.backtest.history import VERSION, History
 from trimtab.config import ModelConfig
 from trimtab.drift import Nulls
+from trimtab.errors import ConfigError
+from trimtab.events.examples import Examples
 from trimtab.profiles import PREDICTION, SCORE, Reference
 from trimtab.profiles.groups import PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
+from trimtab.sequential.watch import Sequential, alarm_record
 from trimtab.windows import ClosedWindow, WindowState
 
-__all__ = ["Findings", "backtest", "judged", "reference_of"]
+__all__ = ["Findings", "backtest", "detected", "judged", "reference_of"]
 
 _END_MS = 10**18
 
@@ -66,9 +69,43 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
 
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:
-    """Play ``history`` through windows and verdicts; nothing is written anywhere."""
+    """Play ``history`` through windows, verdicts and sequential detectors; nothing is written anywhere.
+
+    Raises
+    ------
+    ConfigError
+        Sequential detectors are configured, and the table has no labels or no predictions for them.
+    """
     partials = Partials(name, model, lambda _: reference)
-    return judged(name, model, _records(partials, history, name), lambda _: reference, 1)
+    findings = judged(name, model, _records(partials, history, name), lambda _: reference, 1)
+    detected(name, model, _labelled(model, history), 0, findings)
+    return findings
+
+
+def detected(
+    name: str,
+    model: ModelConfig,
+    labelled: Iterable[tuple[Examples, Sequence[int]]],
+    partition: int,
+    findings: Findings,
+) -> None:
+    """Add the alerts of sequential detectors to those of the windows, by event time.
+
+    Parameters
+    ----------
+    labelled
+        Examples in their one order, each with its row or its offset in the log.
+    partition
+        That of the log.
+    """
+    if not model.sequential:
+        return
+    sequential, position = Sequential(model), 0
+    for examples, offsets in labelled:
+        for alarm in sequential.step(examples, offsets, position):
+            findings.alerts.append(alarm_record(name, alarm, partition, alarm.at.time_ms))
+        position += len(examples)
+    findings.alerts.sort(key=lambda alert: int(alert["event_time_ms"]))
 
 
 def judged(
@@ -102,6 +139,18 @@ def judged(
         judge(windows.step(offset, record, 0))
     judge(windows.tick(dict.fromkeys(range(partitions), _END_MS)))
     return findings
+
+
+def _labelled(model: ModelConfig, history: History) -> Iterator[tuple[Examples, list[int]]]:
+    if model.columns.label is None or model.columns.prediction is None:
+        raise ConfigError(
+            "sequential: its detectors look at labelled predictions; name the table's columns.label and "
+            "columns.prediction, or leave sequential out"
+        )
+    for chunk in history.chunks():
+        labelled = chunk.examples(model)
+        if labelled is not None:
+            yield labelled[0], labelled[1].offset.tolist()
 
 
 def _records(partials: Partials, history: History, name: str) -> Iterator[dict[str, Any]]:

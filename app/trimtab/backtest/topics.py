@@ -14,9 +14,11 @@ from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.events import decode
 from trimtab.events.chunks import ChunkDecoder
+from trimtab.events.examples import Examples, decode_examples
 from trimtab.kafka.clients import consumer, message_of
+from trimtab.kafka.log import read_range
 from trimtab.kafka.progress import Place
-from trimtab.kafka.topics import Topics
+from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
 from trimtab.roles.collected import Collected
 from trimtab.roles.collected_partition import CollectedPartition
@@ -63,6 +65,29 @@ class TopicHistory:
             raise KafkaError(f"cannot read the input topics: {message_of(error)}; is Kafka up?") from error
         finally:
             reader.close()
+
+    def examples(self) -> Iterator[tuple[Examples, list[int]]]:
+        """What the examples log holds of the model since then, with offsets; raises KafkaError."""
+        topic, home = self._topics.examples, self.home
+        reader = consumer(self._config.kafka, "trimtab-backtest-examples")
+        try:
+            [start] = reader.offsets_for_times([TopicPartition(topic, home, self._since_ms)], timeout=_TIMEOUT_S)
+            low, end = reader.get_watermark_offsets(TopicPartition(topic, home), timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            raise KafkaError(f"cannot read {topic}[{home}]: {message_of(error)}; is Kafka up?") from error
+        finally:
+            reader.close()
+        if start.offset < 0:  # nothing is as late as that
+            return
+        for message in read_range(self._config.kafka, topic, home, max(low, start.offset), end - 1):
+            if message.key() == self._model.encode():
+                examples = decode_examples(message.value())
+                yield examples, [message.offset()] * len(examples)
+
+    @property
+    def home(self) -> int:
+        """The partition of the model's examples."""
+        return partition_of(self._model, self._config.kafka.partitions)
 
     def _read(self, reader: Consumer, folder: Path) -> Iterator[dict[str, Any]]:
         decoder = ChunkDecoder(self._config.models, self._config.collector.max_event_bytes)

@@ -121,7 +121,7 @@ class _Topics:
         """The report of one configuration."""
         from trimtab.backtest import read_history, reference_of
         from trimtab.backtest.report import About, iso, report
-        from trimtab.backtest.run import judged
+        from trimtab.backtest.run import detected, judged
         from trimtab.backtest.topics import TopicHistory
         from trimtab.cli.common import load_connected
         from trimtab.registry.index import RegistryIndex
@@ -142,6 +142,7 @@ class _Topics:
 
             history = TopicHistory(connected, name, self._since_ms, lambda _, version: of(version))
             findings = judged(name, spec, history.records(), of, connected.kafka.partitions)
+            detected(name, spec, history.examples(), history.home, findings)
         finally:
             index.close()
         first, last = history.first_ms or 0, history.last_ms or 0
@@ -211,7 +212,9 @@ def _words(found: dict[str, Any]) -> str:
     allowed = (
         "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
     )
-    lines.append(f"{found['alarms']} alarms in {judged} windows, {budget['days']:.1f} days{allowed}")
+    beside = sum(alert["kind"] == "sequential" for alert in found["alerts"])
+    own = f" ({beside} of sequential detectors, outside any budget)" if beside else ""
+    lines.append(f"{found['alarms']} alarms{own} in {judged} windows, {budget['days']:.1f} days{allowed}")
     if false is not None:
         lines.append(f"{false} of them false")
     if found["refused"]:

@@ -25,12 +25,14 @@ from trimtab.config.model import (
     WindowSpec,
 )
 from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
+from trimtab.config.sequential import DETECTORS, SequentialSpec
 
 __all__ = [
     "AbsenceSpec",
     "AlertSpec",
     "CategoricalFeature",
     "CollectorConfig",
+    "DETECTORS",
     "Config",
     "DashboardConfig",
     "DriftSpec",
@@ -47,6 +49,7 @@ __all__ = [
     "QualitySpec",
     "RaceSpec",
     "ReferenceSpec",
+    "SequentialSpec",
     "TableColumns",
     "Triggers",
     "WindowSpec",

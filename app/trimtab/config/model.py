@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trimtab.config.duration import Milliseconds, format_ms, parse_rate
+from trimtab.config.sequential import SequentialSpec
 
 __all__ = [
     "AbsenceSpec",
@@ -346,6 +347,7 @@ class ModelConfig(Strict):
     quality: QualitySpec = QualitySpec()
     absence: AbsenceSpec = AbsenceSpec()
     performance: tuple[PerformanceTest, ...] = Field(default=(), strict=False)
+    sequential: tuple[SequentialSpec, ...] = Field(default=(), strict=False)
     alerts: AlertSpec = AlertSpec()
     triggers: Triggers = Triggers()
     factory: FactorySpec
@@ -380,6 +382,7 @@ class ModelConfig(Strict):
         for test in self.performance:
             if (test.metric in regression) != (self.task == "regression"):
                 raise ValueError(f"performance: {test.metric} does not fit task {self.task}")
+        self._check_sequential()
         return self
 
     def _seasonal(self) -> None:
@@ -394,3 +397,13 @@ class ModelConfig(Strict):
             raise ValueError(
                 f"reference.season: {format_ms(season)} must hold a whole number of windows of {format_ms(window.size)}"
             )
+
+    def _check_sequential(self) -> None:
+        if self.sequential and not self.labels:
+            raise ValueError("sequential: its detectors look at labelled examples, and labels is false; leave one out")
+        seen: set[tuple[str, str]] = set()
+        for spec in self.sequential:
+            spec.check_task(self.task)
+            if (spec.detector, spec.on) in seen:
+                raise ValueError(f"sequential: {spec.detector} on {spec.on} is there twice; remove one of them")
+            seen.add((spec.detector, spec.on))

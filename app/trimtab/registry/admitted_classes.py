@@ -56,6 +56,8 @@ RIVER_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "river.drift.binary.ddm": ("DDM",),
         "river.drift.binary.eddm": ("EDDM",),
         "river.drift.binary.fhddm": ("FHDDM",),
+        "river.drift.binary.hddm_a": ("HDDMA",),
+        "river.drift.binary.hddm_w": ("HDDMW", "SampleInfo"),
         "river.drift.dummy": ("DummyDriftDetector",),
         "river.drift.kswin": ("KSWIN",),
         "river.drift.page_hinkley": ("PageHinkley",),

@@ -1,9 +1,9 @@
 """The models of one partition of a trainer: restored from their checkpoints, committed in transactions.
 
-A commit is one transaction: the registry records of the decisions, their audit entries, and a checkpoint that
-stands at the offset learnt so far. Records are acknowledged after it. After a crash Kafka gives the records since
-the last checkpoint again, and they are learnt again by the models as the checkpoint has them: each example
-teaches each model exactly once.
+A commit is one transaction: the registry records of the decisions, their audit entries, the alerts of the sequential
+detectors, and a checkpoint that stands at the offset learnt so far. Records are acknowledged after it. After a crash
+Kafka gives the records since the last checkpoint again, and they are learnt again by the models as the checkpoint has
+them: each example teaches each model exactly once.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from trimtab.registry.records import INDEX_PARTITION, INLINE_BYTES, inline_snaps
 from trimtab.registry.snapshot import dump, load
 from trimtab.roles.trainer_records import audit_of, online_record, publish_online, publish_promotion, publish_rollback
 from trimtab.roles.transactions import TransactionalOutput
+from trimtab.sequential.watch import alarm_record
 from trimtab.training import Decision, Promotion, Rollback, Trainer, read_batch
 from trimtab.training.checkpoint import decode_state, encode_state
 
@@ -112,6 +113,8 @@ class TrainedPartition:
                 "published_offset": model.published_offset,
             }
             online = self._online_state(model) if decisions else None
+            # Taken with the state that has raised them: whichever commit comes first has both or neither.
+            alerts = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
             audit = [
                 audit_of(trainer.name, trainer.config, d, state.offset, state.event_time_ms, _now_ms())
                 for d in decisions
@@ -124,12 +127,16 @@ class TrainedPartition:
                     publish_online(publication, trainer, *online, _now_ms())
                 for entry in audit:
                     self._produce(self._topics.audit, trainer.name, entry)
+                for alert in alerts:
+                    self._produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert))
                 ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
                 self._produce(
                     self._topics.state, f"trainer/{trainer.name}", orjson.dumps(record | {"checkpoint": ref.to_wire()})
                 )
 
             await self._transaction(write)
+        for alert in alerts:
+            log.info("%s: %s", alert["state"], alert["summary"])
         for acknowledge in held:
             acknowledge()
 

@@ -105,7 +105,7 @@ class TrainerRole:
         decisions = model.trainer.on_batch(batch)
         model.last_produced_ms = int(batch.examples.produced_ms.max(initial=model.last_produced_ms))
         model.held.append(functools.partial(self._acknowledge, message))
-        if decisions:
+        if decisions or model.trainer.has_alarms:
             await self._carry_out(partition, model, decisions)
 
     async def _on_alert(self, event: Any) -> None:

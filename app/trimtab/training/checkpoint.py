@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
+from trimtab.alerts import AlertState
 from trimtab.profiles import PerformanceProfile
+from trimtab.sequential.watch import SequentialState, WatchState
 from trimtab.training.betting import BettingTest
 from trimtab.training.lineage import LearntRange, Lineage
 from trimtab.training.race import Candidate, Race, Trigger
@@ -77,6 +79,7 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
         head["waiting"] = {"candidate": candidate(winner), "race": race(run)}
     else:
         head["waiting"] = None
+    head["sequential"] = _sequential_to_wire(state.sequential, models)
     first = state.first_performance
     head["first_performance"] = first.to_wire() if first is not None else None
     head["lineages"] = [
@@ -121,8 +124,41 @@ def decode_state(data: bytes, load: Callable[[bytes], Any]) -> TrainerState:
         pending=Trigger(**pending) if pending is not None else None,
         waiting=(candidate(waiting["candidate"]), race(waiting["race"])) if waiting is not None else None,
         first_performance=PerformanceProfile.from_wire(first) if first is not None else None,
+        # Checkpoints of older versions have none.
+        sequential=_sequential_from_wire(head.get("sequential"), models),
         **{name: head[name] for name in _SCALARS},
     )
+
+
+def _sequential_to_wire(state: SequentialState, models: _Numbered) -> dict[str, Any]:
+    watches = {
+        key: {
+            "args": dict(watch.args),
+            "inner": None if watch.inner is None else models(watch.inner),
+            "alert": watch.alert.to_wire(),
+            "count": watch.count,
+            "first_ms": watch.first_ms,
+            "first_offset": watch.first_offset,
+        }
+        for key, watch in state.watches.items()
+    }
+    return {"version": state.version, "watches": watches}
+
+
+def _sequential_from_wire(wire: dict[str, Any] | None, models: list[Any]) -> SequentialState:
+    if wire is None:
+        return SequentialState()
+    watches = {
+        key: WatchState(
+            **{
+                **watch,
+                "inner": None if watch["inner"] is None else models[watch["inner"]],
+                "alert": AlertState.from_wire(watch["alert"]),
+            }
+        )
+        for key, watch in wire["watches"].items()
+    }
+    return SequentialState(wire["version"], watches)
 
 
 def _split(data: bytes) -> list[bytes]:

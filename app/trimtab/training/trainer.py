@@ -23,6 +23,7 @@ from trimtab.config import ModelConfig
 from trimtab.performance import metrics as performance_metrics
 from trimtab.profiles import PerformanceProfile
 from trimtab.registry.snapshot import dump
+from trimtab.sequential.watch import Alarm, Sequential, SequentialState
 from trimtab.training.betting import BettingTest
 from trimtab.training.decisions import Decision, Note, Promotion, Rollback
 from trimtab.training.factory import build
@@ -60,6 +61,7 @@ class TrainerState:
     next_schedule_ms: int | None = None
     event_time_ms: int = 0
     first_performance: PerformanceProfile | None = None
+    sequential: SequentialState = field(default_factory=SequentialState)
 
 
 class Trainer:
@@ -80,6 +82,8 @@ class Trainer:
         self.recent = Recent(max(config.reference_examples, config.race.reset_examples))
         self._task = make_task(config.task, classes=config.classes)
         self._online = config.mode == "online"
+        self._sequential = Sequential(config, self.state.sequential)
+        self._alarms: list[Alarm] = []
 
     @property
     def champion(self) -> PastChampion | None:
@@ -102,10 +106,21 @@ class Trainer:
         state.event_time_ms = int(batch.examples.time_ms.max(initial=state.event_time_ms))
         for learnt in self._ranges(lineages):
             learnt.extend(batch)
+        self._alarms += self._sequential.step(batch.examples, [batch.offset] * len(batch.examples), state.count)
         state.offset = batch.offset
         state.count += len(batch.examples)
         self.recent.add(batch)
         return self._decide(len(batch.examples))
+
+    @property
+    def has_alarms(self) -> bool:
+        """Whether :meth:`take_alarms` has any."""
+        return bool(self._alarms)
+
+    def take_alarms(self) -> list[Alarm]:
+        """Alerts of the sequential detectors that have changed since this was asked last."""
+        alarms, self._alarms = self._alarms, []
+        return alarms
 
     def on_trigger(self, trigger: Trigger) -> list[Decision]:
         """An alert or a command asks for a race; it starts now, or once cooldown or the running race is over."""

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from trimtab.backtest import backtest, read_history, reference_of
-from trimtab.backtest.report import About, report
+from trimtab.backtest.report import About, iso, report
 from trimtab.cli.main import run
 from trimtab.config import DriftSpec, ModelConfig
 from trimtab.drift import evaluate
+from trimtab.errors import ConfigError
 from trimtab.profiles import NumericProfile, WindowProfile
 
 ROWS, SHIFT = 4_000, 3_000
@@ -208,3 +209,43 @@ def test_a_boolean_column_is_in_its_own_domain(tmp_path: Path) -> None:
     assert run(["init", str(path), "--label", "y", "--out", str(config)]) == 0
     assert run(["backtest", str(path), "--config", str(config), "--json", str(out)]) == 0
     assert json.loads(out.read_text(encoding="utf-8"))["alerts"] == []
+
+
+DETECTORS = [{"detector": "cusum", "quiet": 300}, {"detector": "kswin", "on": "score"}, {"detector": "eddm"}]
+
+
+def test_sequential_detectors_say_the_row(tmp_path: Path) -> None:
+    """Half of all labels are predicted wrong from SHIFT on; the score says nothing new."""
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    found = [alert for alert in found_in(path, model(sequential=DETECTORS))["alerts"] if alert["kind"] == "sequential"]
+    cusum = next(alert for alert in found if alert["statistic"] == "cusum")
+    assert SHIFT <= cusum["row"] < SHIFT + 60
+    assert (cusum["feature"], cusum["p_value"]) == ("error", None)
+    assert 0.2 < cusum["effect"] < 0.8
+    assert cusum["event_time"] == iso(1_000 * (1_700_000_000 + cusum["row"]))
+    assert cusum["count"] == cusum["row"] - 1_000 + 1
+    assert cusum["resolved_row"] is None or cusum["resolved_row"] > cusum["row"] + 299
+
+
+def test_windows_are_the_same_with_sequential_detectors(table: Path) -> None:
+    alone, both = found_in(table, model()), found_in(table, model(sequential=DETECTORS))
+    assert alone["windows"] == both["windows"]
+    assert alone["alerts"] == [alert for alert in both["alerts"] if alert["kind"] != "sequential"]
+
+
+def test_sequential_detectors_want_labels_and_predictions(table: Path) -> None:
+    spec = model(sequential=DETECTORS, performance=[], columns={"label": "label", "score": "s", "time": "t"})
+    with pytest.raises(ConfigError, match=r"columns\.prediction"):
+        found_in(table, spec)
+
+
+def test_the_words_say_which_alarms_no_budget_covers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    spec = model(sequential=[{"detector": "cusum", "quiet": 300}]).model_dump(mode="json", by_alias=True)
+    (tmp_path / "c.yaml").write_text(json.dumps({"models": {"m": spec}}), encoding="utf-8")
+    assert run(["backtest", str(path), "--config", str(tmp_path / "c.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "alarms (1 of sequential detectors, outside any budget) in" in said
+    assert " sequential  " in said
