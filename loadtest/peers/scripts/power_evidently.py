@@ -4,14 +4,13 @@ The tests are those of its registry, called directly: a report around each of so
 hours. That a report says the same is checked on the first window.
 """
 
+# mypy: disable-error-code="import-not-found, import-untyped"
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 os.environ["DO_NOT_TRACK"] = os.environ["ITERATIVE_DO_NOT_TRACK"] = "1"
-warnings.filterwarnings("ignore")
 
 import numpy as np
 import pandas as pd

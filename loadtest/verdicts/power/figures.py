@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def holds(row: Row, other: Row) -> bool:
 
 
 def _row(
-    scenario: Scenario, pace: str, tool: str, found: Array, rate: float, own: float | None, own_rate: float | None
+    scenario: Scenario, pace: str, tool: str, found: Any, rate: float, own: float | None, own_rate: float | None
 ) -> Row:
     streams, steps = found.shape
     ever = found.any(axis=1)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def compare(folder: Path, environments: Environments, share: float, tell: Callab
     """
     counts = {name: max(1, round(share * script.streams)) for name, script in SCRIPTS.items()}
     for number in range(_BLOCKS):
-        data = block(number, max(counts.values()))
+        data: dict[str, Any] = dict(block(number, max(counts.values())))
         # Uncompressed: noise does not get smaller.
         np.savez(folder / f"block-{number}.npz", **data)
     pythons = {
@@ -76,6 +77,7 @@ def _run(name: str, script: Script, python: Path, streams: int, folder: Path) ->
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
         "PYTHONPATH": f"{_ROOT}:{_ROOT / 'app'}" if script.requirements is None else str(_ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONWARNINGS": "ignore",
     }
     began = perf_counter()
     log = folder / f"{name}.log"
