@@ -149,7 +149,9 @@ class Made:
         return Row("mean 0.5", "sudden", self.tool, self.streams, 0.0, self.within, None, 0.01, 0.5, 0.02)
 
 
-@pytest.mark.parametrize(("ours", "streams", "held"), [(0.95, 400, True), (0.94, 400, False), (0.94, 40, True)])
+@pytest.mark.parametrize(
+    ("ours", "streams", "held"), [(0.95, 400, True), (0.94, 90, False), (0.94, 400, False), (0.94, 40, True)]
+)
 def test_within_five_percent_or_two_errors(ours: float, streams: int, held: bool) -> None:
     rows = [Made(ours, "Trimtab", streams).row(), Made(1.0, "Evidently", streams).row()]
     assert holds(*rows) is held
