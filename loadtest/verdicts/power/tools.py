@@ -30,7 +30,7 @@ class Script(NamedTuple):
 SCRIPTS: Mapping[str, Script] = {
     "alibi": Script("loadtest.peers.scripts.power_alibi", "alibi", 2),
     "kswin": Script("loadtest.peers.scripts.power_kswin", "river", 4),
-    "trimtab_hop": Script("loadtest.verdicts.power.hopping", None, 6),
+    "trimtab_hop": Script("loadtest.verdicts.power.hopping", None, 20),
     "trimtab": Script("loadtest.verdicts.power.trimtab", None, 40),
     "nannyml": Script("loadtest.peers.scripts.power_nannyml", "nannyml", 30),
     "evidently": Script("loadtest.peers.scripts.power_evidently", "evidently", 30),

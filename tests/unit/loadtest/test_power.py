@@ -22,6 +22,7 @@ from loadtest.verdicts.power.scenarios import (
     block,
 )
 from loadtest.verdicts.power.tools import OURS, SCRIPTS, TOOLS
+from loadtest.verdicts.power.trimtab import Judge
 
 STREAMS = 60
 
@@ -173,3 +174,16 @@ def test_tables_have_a_cell_for_each_tool() -> None:
 def test_every_tool_has_its_script_and_every_shift_its_columns() -> None:
     assert {tool.script for tool in TOOLS.values()} == set(SCRIPTS)
     assert all({*scenario.columns} <= {*BASES[scenario.base]} for scenario in SCENARIOS)
+
+
+def test_trimtab_judges_windows_and_hopping_ones(data: dict[str, Array]) -> None:
+    judge = Judge.of(0, data)
+    for column, scenario in (("f7", "mean 0.5, sudden"), ("c0", "category mix, sudden")):
+        quiet, moved = (judge.score(column, data[f"{part}/{column}"][:2], None) for part in ("test", scenario))
+        assert quiet["window"].shape == quiet["own"].shape == (2, WINDOWS)
+        assert moved["window"].mean() > quiet["window"].mean() + 1
+        assert not quiet["own"].any()
+    hopping = judge.score("f7", data["mean 0.5, sudden/f7"][:1], 250)["hop"]
+    assert hopping.shape == (1, 2 * WINDOWS)
+    # Every second one ends where a window does.
+    assert judge.score("f7", data["mean 0.5, sudden/f7"][:1], None)["window"][0] == pytest.approx(hopping[0, 1::2])
