@@ -24,10 +24,12 @@ def fired(delta: float, before: list[float], pieces: list[list[float]]) -> list[
         update(value)
     found = []
     for piece in pieces:
-        seen = detector.n_detections
+        hit = False
         for value in piece:
             update(value)
-        found.append(detector.n_detections > seen)
+            # Its count of detections begins anew with each of them.
+            hit = hit or detector.drift_detected
+        found.append(hit)
     return found
 
 
