@@ -11,7 +11,8 @@ from river.drift import ADWIN
 from loadtest.peers.scripts.power_task import BLOCK, WARM_UP, blocks, by_column, write
 
 _DEFAULT = 0.002
-_DELTAS = [_DEFAULT * 10 ** (step / 3) for step in range(-9, 9)]
+# Down to 1e-18: where one value in a window is 1e6, honest streams go far below the default.
+_DELTAS = [_DEFAULT * 10 ** (step / 3) for step in (*range(-47, -9, 4), *range(-9, 9))]
 _REFERENCE = 2_000
 """Events of the reference that it has seen before the stream begins."""
 
