@@ -13,8 +13,8 @@ COMMANDS = {
     "trainer": "the trainer beside the bare River loop",
     "scaling": "what an event costs as models, features, segments, partitions, windows and pending labels grow",
     "joined": "predictions joined with labels, while many wait for theirs",
-    "verdicts": "how often a verdict is false where nothing has changed",
     "sequential": "how often each sequential detector is wrong, and how soon it sees a change",
+    "verdicts": "how often verdicts are false where nothing has changed, and what they find beside other tools",
 }
 
 

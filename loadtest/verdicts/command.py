@@ -1,9 +1,11 @@
-"""``python -m loadtest verdicts``: how often a verdict is false where nothing has changed."""
+"""``python -m loadtest verdicts``: how often verdicts are false, and what they find beside other tools."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from loadtest.peers.environments import Environments, cache_folder
 from loadtest.peers.machine import machine
+from loadtest.verdicts.power import report
+from loadtest.verdicts.power.figures import Row
+from loadtest.verdicts.power.run import compare
 from loadtest.verdicts.rates import LEVELS, Rate, rates
 from loadtest.verdicts.year import year
 
@@ -24,16 +30,18 @@ TOLERANCE = 0.2
 def main(argv: list[str]) -> int:
     """Measure; the exit code is 1 when the budget is overdrawn."""
     parser = argparse.ArgumentParser(prog="python -m loadtest verdicts", description=__doc__)
-    parser.add_argument("--only", default="rates,year", help="rates, year, or both")
+    parser.add_argument("--only", default="rates,year,power", help="some of rates, year, power")
     parser.add_argument("--windows", type=int, default=1_600, help="windows for each stream and size")
     parser.add_argument("--features", type=int, default=100, help="features of the year")
     parser.add_argument("--hours", type=int, default=4, help="length of the year's windows")
     parser.add_argument("--events", type=int, default=1_000, help="events of each of them")
+    parser.add_argument("--streams", type=float, default=1.0, help="share of the streams that power is measured on")
+    parser.add_argument("--plot", type=Path, help="draw power and delay into this PNG file")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(argv)
     wanted = options.only.split(",")
-    if not {*wanted} <= {"rates", "year"}:
-        parser.error("--only takes rates, year, or both")
+    if not {*wanted} <= {"rates", "year", "power"}:
+        parser.error("--only takes some of rates, year, power")
     console = Console(highlight=False)
     result: dict[str, Any] = {"machine": machine()}
     overdrawn = False
@@ -58,9 +66,28 @@ def main(argv: list[str]) -> int:
             f"{measured.alarms} alarms with the default thresholds",
             markup=False,
         )
+    if "power" in wanted:
+        result["power"] = [row._asdict() for row in _power(options, console)]
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 1 if overdrawn else 0
+
+
+def _power(options: argparse.Namespace, console: Console) -> list[Row]:
+    """Measure power, print the tables, draw the plot."""
+
+    def tell(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    environments = Environments(cache_folder(os.environ, Path.home()), tell)
+    with tempfile.TemporaryDirectory(prefix="trimtab-power-") as folder:
+        rows = compare(Path(folder), environments, options.streams, tell)
+    tell(f"{report.table(rows)}\n\n{report.own_table(rows)}\n")
+    for what in report.lost(rows):
+        tell(f"Trimtab is not best nor within 5 %: {what}")
+    if options.plot is not None:
+        report.draw(rows, options.plot)
+    return rows
 
 
 def table(found: Sequence[Rate]) -> Table:

@@ -65,7 +65,7 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
     if labelled is not None:
         profile = PerformanceRows.profile([PerformanceRows.of(labelled[0])], model, None).performance
         metrics = {} if profile is None else dict(performance.metrics(profile, model.task))
-    return Reference.of(f"{name}@{VERSION}", columns, categories, metrics)
+    return Reference.of(f"{name}@{VERSION}", columns, categories, metrics, multivariate=model.drift.multivariate)
 
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:

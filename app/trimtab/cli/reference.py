@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,6 @@ def set_(
 ) -> None:
     """Compare a version's windows with the rows of a file from now on; the next promotion has its own reference."""
     from trimtab.backtest import read_history, reference_of
-    from trimtab.profiles import Reference
 
     loaded = load_connected(config)
     with _registry(loaded, model) as index:
@@ -53,7 +53,7 @@ def set_(
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     made = reference_of(model, loaded.models[model], history)
     # The name tells versions of a reference apart: windows that were begun against another one stay with that.
-    named = Reference(f"{model}@{of}/{digest[:12]}", made.profile, made.metrics)
+    named = replace(made, id=f"{model}@{of}/{digest[:12]}")
     _publish(loaded, model, of, named, {"file": file.name, "sha256": digest, "rows": float(len(history))}, actor)
     typer.echo(f"{model}@{of} is compared with {named.id}: {len(history):,} rows of {file.name}.")
     if history.refused:

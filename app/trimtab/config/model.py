@@ -166,7 +166,7 @@ class DriftSpec(Strict):
 
     ``method: calibrated`` takes p-values from simulated null distributions and finds by itself how small is enough:
     ``false_alarms`` is the budget, an expected number in event time. ``method: thresholds`` takes formulas, where there
-    are any, and the fixed ``alpha``.
+    are any, and the fixed ``alpha``. ``multivariate`` also measures whether the numeric features still go together.
     """
 
     method: Literal["calibrated", "thresholds"] = "calibrated"
@@ -186,6 +186,7 @@ class DriftSpec(Strict):
     alpha: float = Field(default=1e-6, gt=0, le=1)
     agree: Positive = 1
     missing_rate: Share = 0.05
+    multivariate: bool = False
     ignore: tuple[str, ...] = Field(default=(), strict=False)
 
     @property

@@ -10,7 +10,7 @@ from typing import Literal
 from trimtab.config import DriftSpec
 from trimtab.drift.calibration import Calibration
 from trimtab.drift.registry import Kind, Measured, statistics
-from trimtab.profiles import SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
+from trimtab.profiles import RECONSTRUCTION, SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
 
 __all__ = ["FeatureVerdict", "Status", "evaluate"]
 
@@ -51,7 +51,7 @@ def evaluate(
     features: Iterable[str],
     calibration: Calibration | None = None,
 ) -> list[FeatureVerdict]:
-    """One verdict per feature, in the order given; then the score's when both sides have one.
+    """One verdict per feature, in the order given; then of the score and the reconstruction when both sides have them.
 
     A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most the
     level: ``spec.alpha``, or what ``calibration`` finds. A feature has drifted when ``spec.agree`` of them are, or all
@@ -82,10 +82,9 @@ def evaluate(
     ('drift', ('js', 'ks', 'mean', 'psi', 'wasserstein'))
     """
     wanted = list(features)
-    if reference is not None and SCORE not in wanted:
-        both = (reference.profile.numeric, window.numeric)
-        if all(SCORE in profiles for profiles in both):
-            wanted.append(SCORE)
+    if reference is not None:
+        both = reference.profile.numeric.keys() & window.numeric.keys()
+        wanted += [name for name in (SCORE, RECONSTRUCTION) if name in both and name not in wanted]
     found = [_measured(reference, window, spec, min_count, feature, calibration) for feature in wanted]
     if calibration is None:
         return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]

@@ -6,15 +6,17 @@ second moment, losses) merge commutatively to the bit, but their last bits depen
 so whoever needs the same bits after a replay merges in one fixed order, which here is the order of the log.
 """
 
+from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import MAX_CATEGORIES, MAX_NAME_CHARS, MAX_NEW, CategoricalProfile
 from trimtab.profiles.cells import CELL_RELATIVE_WIDTH, cell_bounds, cell_index
 from trimtab.profiles.frame import IDENTITY, LARGEST, Frame
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
-from trimtab.profiles.reference import PREDICTION, SCORE, Reference
+from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
 from trimtab.profiles.window import WindowProfile
 
 __all__ = [
+    "Basis",
     "Frame",
     "IDENTITY",
     "LARGEST",
@@ -31,4 +33,5 @@ __all__ = [
     "Reference",
     "SCORE",
     "PREDICTION",
+    "RECONSTRUCTION",
 ]

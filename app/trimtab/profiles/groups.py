@@ -13,18 +13,20 @@ from trimtab.config import ModelConfig
 from trimtab.events.columns import Categories, Column, FloatArray, IntArray, take
 from trimtab.events.examples import Examples
 from trimtab.events.tables import PredictionTable
+from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import CategoricalProfile
 from trimtab.profiles.frame import IDENTITY, Frame
 from trimtab.profiles.matrix import AT_ONCE, numeric_profiles
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
-from trimtab.profiles.reference import PREDICTION, SCORE, Reference
+from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
 from trimtab.profiles.window import WindowProfile
 
 __all__ = ["Group", "InputRows", "PerformanceRows", "split"]
 
 # Rows profiled at once: large enough for NumPy, small enough for the memory of a busy collector.
 _FOLD_ROWS = 65_536
+_Placed = tuple[Basis, list[int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +61,11 @@ class InputRows:
     def profile(cls, parts: Sequence[Self], model: ModelConfig, reference: Reference | None) -> WindowProfile:
         """Profile of all parts together."""
         names = [*model.numeric, SCORE, *([PREDICTION] if model.task == "regression" else [])]
+        basis = _basis(model, reference)
+        if basis is not None:
+            names.append(RECONSTRUCTION)
         frames = [reference.frame(name) if reference is not None else IDENTITY for name in names]
-        numeric = dict(zip(names, cls._numeric(parts, frames), strict=True))
+        numeric = dict(zip(names, cls._numeric(parts, frames, basis), strict=True))
         columns: dict[str, Any] = {}
         if model.task != "regression":
             columns[PREDICTION] = [part.prediction for part in parts]
@@ -73,18 +78,20 @@ class InputRows:
         return WindowProfile(sum(map(len, parts)), numeric, categorical)
 
     @classmethod
-    def _numeric(cls, parts: Sequence[Self], frames: Sequence[Frame]) -> list[NumericProfile]:
-        """Profiles of all numbers of all parts: features, score, and the prediction if it is a number."""
-        rows = [part._rows(len(frames)) for part in parts]
+    def _numeric(cls, parts: Sequence[Self], frames: Sequence[Frame], basis: _Placed | None) -> list[NumericProfile]:
+        """Profiles of all numbers of all parts: features, score, the prediction if it is a number, and errors."""
+        rows = [part._rows(len(frames), basis) for part in parts]
         if sum(map(len, parts)) <= AT_ONCE:
             return numeric_profiles(np.array([np.concatenate(of) for of in zip(*rows, strict=True)]), frames)
         # One feature after the other: its values are still in the cache when they are profiled.
         columns = zip(zip(*rows, strict=True), frames, strict=True)
         return [NumericProfile.of(of[0] if len(of) == 1 else np.concatenate(of), frame) for of, frame in columns]
 
-    def _rows(self, width: int) -> list[FloatArray]:
+    def _rows(self, width: int, basis: _Placed | None) -> list[FloatArray]:
         rows: list[Any] = [*self.numbers, self.score, self.prediction]
-        return rows[:width]
+        if basis is None:
+            return rows[:width]
+        return [*rows[: width - 1], basis[0].errors(self.numbers[basis[1]])]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,6 +194,14 @@ def split(*keys: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, ...], Any]]:
         # Consecutive rows are taken as a view.
         whole = rows[-1] - rows[0] + 1 == rows.size and (rows.size < 3 or bool((np.diff(rows) == 1).all()))
         yield tuple(int(key[rows[0]]) for key in keys), slice(int(rows[0]), int(rows[-1]) + 1) if whole else rows
+
+
+def _basis(model: ModelConfig, reference: Reference | None) -> _Placed | None:
+    """The reference's basis, and where its features are; None when it is not asked for or does not fit."""
+    if reference is None or reference.basis is None or not model.drift.multivariate:
+        return None
+    rows = reference.basis.rows_in(model.numeric)
+    return None if rows is None else (reference.basis, rows)
 
 
 def _categorical(parts: Sequence[Categories], known: frozenset[str] | None) -> CategoricalProfile:

@@ -7,19 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+
+from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import MAX_CATEGORIES, MAX_NAME_CHARS, MAX_NEW, CategoricalProfile
 from trimtab.profiles.cells import FloatArray
 from trimtab.profiles.frame import IDENTITY, Frame
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.window import WindowProfile
 
-__all__ = ["PREDICTION", "SCORE", "Reference"]
+__all__ = ["PREDICTION", "RECONSTRUCTION", "SCORE", "Reference"]
 
 SCORE = "__score__"
 """Name under which the prediction's score is profiled, as a numeric feature."""
 
 PREDICTION = "__prediction__"
 """Name under which the prediction is profiled: categorical for classification, numeric for regression."""
+
+RECONSTRUCTION = "__reconstruction__"
+"""Name under which each row's distance from what the reference's basis explains is profiled, as a numeric feature."""
+
+_OUTPUTS = frozenset({SCORE, PREDICTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Reference:
     id: str
     profile: WindowProfile
     metrics: Mapping[str, float] = field(default_factory=dict)
+    basis: Basis | None = None
 
     @classmethod
     def of(
@@ -49,20 +58,26 @@ class Reference:
         columns: Mapping[str, FloatArray],
         categories: Mapping[str, Sequence[str | None]],
         metrics: Mapping[str, float],
+        *,
+        multivariate: bool = False,
     ) -> Self:
         """Profile training data: numeric ``columns``, shape ``(n,)``, NaN for missing, and ``categories``.
 
         Of a feature with more than ``MAX_CATEGORIES`` categories, or more than half of ``MAX_NEW`` that
         occur only once, the most frequent are kept: chosen on the even rows, counted on the odd ones. The
         profile's count is the length of the longest column.
+
+        With ``multivariate`` a basis is made of the numeric features, and ``RECONSTRUCTION`` is profiled; there is
+        none of fewer than two features that vary, of more than fifty, or of fewer than some sixty rows.
         """
         lengths = [len(column) for column in (*columns.values(), *categories.values())]
+        basis, columns = _with_errors(columns) if multivariate else (None, columns)
         profile = WindowProfile(
             max(lengths, default=0),
             {name: NumericProfile.of(column, Frame.of(column)) for name, column in columns.items()},
             {name: _categorical(values) for name, values in categories.items()},
         )
-        return cls(id, profile, dict(metrics))
+        return cls(id, profile, dict(metrics), basis)
 
     def frame(self, feature: str) -> Frame:
         """Frame in which windows of a numeric feature are profiled; ``IDENTITY`` when it is not known."""
@@ -76,13 +91,32 @@ class Reference:
 
     def to_wire(self) -> dict[str, Any]:
         """Plain types, for JSON and Avro."""
-        return {"id": self.id, "profile": self.profile.to_wire(), "metrics": dict(self.metrics)}
+        wire = {"id": self.id, "profile": self.profile.to_wire(), "metrics": dict(self.metrics)}
+        return wire if self.basis is None else wire | {"basis": self.basis.to_wire()}
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Self:
         """Read what :meth:`to_wire` wrote; raises ``ValueError`` or ``KeyError`` as the profile does."""
         metrics = {str(name): float(value) for name, value in wire["metrics"].items()}
-        return cls(str(wire["id"]), WindowProfile.from_wire(wire["profile"]), metrics)
+        basis = wire.get("basis")
+        made = None if basis is None else Basis.from_wire(basis)
+        return cls(str(wire["id"]), WindowProfile.from_wire(wire["profile"]), metrics, made)
+
+
+def _with_errors(columns: Mapping[str, FloatArray]) -> tuple[Basis | None, Mapping[str, FloatArray]]:
+    """The basis of the features, and the columns with the errors from it.
+
+    Components fit the rows that they are made of better than any others, and every honest window would look drifted. So
+    even rows make the basis and odd rows are measured.
+    """
+    features = {name: np.asarray(column, np.float64) for name, column in columns.items() if name not in _OUTPUTS}
+    if len({column.size for column in features.values()}) != 1:
+        return None, columns
+    basis = Basis.of({name: column[::2] for name, column in features.items()})
+    if basis is None:
+        return None, columns
+    errors = basis.errors(np.array([features[name][1::2] for name in basis.features]))
+    return basis, {**columns, RECONSTRUCTION: errors}
 
 
 def _categorical(values: Sequence[str | None]) -> CategoricalProfile:

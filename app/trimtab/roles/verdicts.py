@@ -12,7 +12,7 @@ from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fi
 from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
 from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
-from trimtab.profiles import Reference
+from trimtab.profiles import RECONSTRUCTION, Reference
 from trimtab.quality import problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
@@ -166,6 +166,7 @@ class Verdicts:
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
                 metrics.append(self._metric(key, None, name, value, count, status))
         findings: list[_Finding] = []
+        spoilt = False
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
             for name, m in sorted(measured.items()):
@@ -179,6 +180,8 @@ class Verdicts:
                 verdict.exceeded,
             )
             wrong = self._quality(key, verdict, window, reference, findings, metrics)
+            spoilt = spoilt or wrong or verdict.status == "missing"
+            wrong = wrong or (spoilt and verdict.feature == RECONSTRUCTION)
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
                 # What is no measurement cannot have drifted.
                 signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)

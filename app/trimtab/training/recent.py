@@ -53,7 +53,7 @@ class Recent:
         categories: dict[str, list[str | None]] = {
             name: [value for part in parts for value in _categories(part, name)] for name in config.categorical
         }
-        return Reference.of(name, columns, categories, metrics)
+        return Reference.of(name, columns, categories, metrics, multivariate=config.drift.multivariate)
 
 
 def _numbers(examples: Examples, feature: str) -> FloatArray:
