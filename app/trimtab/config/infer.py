@@ -98,7 +98,6 @@ def infer_config(
         "features": features,
         "columns": {what: column for what, column in used.items() if column is not None},
         "window": _window(path, columns[time] if time else None, time, count),
-        **({"drift": {"multivariate": True}} if 2 <= len(_numeric(features)) <= 50 else {}),
         "performance": [_performance(kind["task"], columns[label])],
         "factory": _factory(kind["task"], features),
         "first_version_after": max(1, count // 10),
@@ -113,8 +112,7 @@ def infer_config(
 
 
 _ORDER = (
-    "task", "mode", "features", "classes", "columns", "window", "drift", "performance", "factory",
-    "first_version_after",
+    "task", "mode", "features", "classes", "columns", "window", "performance", "factory", "first_version_after",
 )  # fmt: skip
 
 
@@ -397,13 +395,9 @@ def _performance(task: str, labels: list[Any]) -> dict[str, Any]:
     return {"metric": "mae", "max_drop": float(f"{deviation / 4:.2g}")}
 
 
-def _numeric(features: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [name for name, spec in features.items() if spec["type"] == "numeric"]
-
-
 def _factory(task: str, features: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A linear model behind the scaling and encoding that the features need."""
-    numeric = _numeric(features)
+    numeric = [name for name, spec in features.items() if spec["type"] == "numeric"]
     categorical = [name for name in features if name not in numeric]
     encoder: dict[str, Any] = {"class": "river.preprocessing:OneHotEncoder"}
     if not categorical:
@@ -436,7 +430,6 @@ _COMMENTS = {
     "features": "min, max and values are only what the file held: widen or remove them as you know better",
     "columns": "of tables that `trimtab backtest` reads",
     "window": "event time; smaller windows see drift sooner, larger ones see smaller drift",
-    "drift": "multivariate: do the numeric features still go together?",
     "performance": "alarm when a window is worse than the reference by more than this",
     "first_version_after": "examples from which the first version learns",
 }

@@ -89,8 +89,8 @@ class FirstWindows:
     def _publish(
         self, version: int, gathered: _Gathered, what: str, profile: WindowProfile, before: Reference | None
     ) -> None:
-        metrics = {} if before is None else before.metrics
-        made = Reference(f"{self._name}@{version}/{what}", profile, metrics)
+        # What was found about the version, its metrics and which way features go together, stays.
+        made = replace(before or Reference("", profile), id=f"{self._name}@{version}/{what}", profile=profile)
         gathered.reference = made.id
         self._unpublished.append((version, made))
 

@@ -89,9 +89,12 @@ def test_a_feature_that_never_settles_does_not_hold_it_up() -> None:
 
 
 def test_trained_versions_keep_their_frames_until_then() -> None:
-    trained = Reference.of("m@0", {"x": DRAW.normal(size=500)}, {}, {"accuracy": 0.9})
+    columns = {"x": DRAW.normal(size=500), "y": DRAW.normal(size=500)}
+    trained = Reference.of("m@0", columns, {}, {"accuracy": 0.9}, multivariate=True)
     [made] = played(FirstWindows("m", MODEL), hours(4, x=(0.0, 1.0)), trained)
     assert (made.id, made.frame("x"), made.metrics) == ("m@0/first-3", trained.frame("x"), {"accuracy": 0.9})
+    assert made.basis == trained.basis
+    assert made.basis is not None
 
 
 def test_what_was_set_by_hand_stays() -> None:
