@@ -153,7 +153,13 @@ def test_the_wire_keeps_everything_and_old_records_are_read() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"centers": [0.0]}, {"scales": [1.0, 0.0]}, {"components": []}, {"components": [[4096, 4096]]}, {"features": ["a"]}],
+    [
+        {"centers": [0.0]},
+        {"scales": [1.0, 0.0]},
+        {"components": []},
+        {"components": [[4096, 4096]]},
+        {"features": ["a"]},
+    ],
 )
 def test_a_damaged_basis_is_refused(change: dict[str, object]) -> None:
     wire = basis_of(correlated(1, 100, 0.9)[:2]).to_wire() | change
