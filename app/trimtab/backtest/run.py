@@ -15,7 +15,7 @@ from trimtab.drift import Nulls
 from trimtab.errors import ConfigError
 from trimtab.events.examples import Examples
 from trimtab.profiles import PREDICTION, SCORE, Reference
-from trimtab.profiles.groups import PerformanceRows
+from trimtab.profiles.groups import InputRows, PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.sequential.watch import Sequential, alarm_record
@@ -65,7 +65,14 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
     if labelled is not None:
         profile = PerformanceRows.profile([PerformanceRows.of(labelled[0])], model, None).performance
         metrics = {} if profile is None else dict(performance.metrics(profile, model.task))
-    return Reference.of(f"{name}@{VERSION}", columns, categories, metrics, multivariate=model.drift.multivariate)
+    return Reference.of(
+        f"{name}@{VERSION}",
+        columns,
+        categories,
+        metrics,
+        multivariate=model.drift.multivariate,
+        sample=InputRows.of(history.predictions(name), model).sample(model),
+    )
 
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:

@@ -167,6 +167,7 @@ class DriftSpec(Strict):
     ``method: calibrated`` takes p-values from simulated null distributions and finds by itself how small is enough:
     ``false_alarms`` is the budget, an expected number in event time. ``method: thresholds`` takes formulas, where there
     are any, and the fixed ``alpha``. ``multivariate`` also measures whether the numeric features still go together.
+    ``sample_rows`` whole rows of each window and of the reference are kept; 0 keeps none.
     """
 
     method: Literal["calibrated", "thresholds"] = "calibrated"
@@ -187,6 +188,7 @@ class DriftSpec(Strict):
     agree: Positive = 1
     missing_rate: Share = 0.05
     multivariate: bool = False
+    sample_rows: int = Field(default=0, ge=0, le=10_000)
     ignore: tuple[str, ...] = Field(default=(), strict=False)
 
     @property

@@ -13,6 +13,7 @@ from trimtab.profiles.frame import IDENTITY, LARGEST, Frame
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
 from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
+from trimtab.profiles.sample import RowSample
 from trimtab.profiles.window import WindowProfile
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MAX_NEW",
     "MAX_NAME_CHARS",
     "PerformanceProfile",
+    "RowSample",
     "WindowProfile",
     "Reference",
     "SCORE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from trimtab.profiles.matrix import AT_ONCE, numeric_profiles
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
 from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
+from trimtab.profiles.sample import RowSample
 from trimtab.profiles.window import WindowProfile
 
 __all__ = ["Group", "InputRows", "PerformanceRows", "split"]
@@ -31,19 +33,21 @@ _Placed = tuple[Basis, list[int]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputRows:
-    """What is profiled of predictions; shapes ``(k, n)``, ``n`` and ``n``."""
+    """What is profiled of predictions; shapes ``(k, n)``, ``n`` and ``n``; times only where rows are sampled."""
 
     numbers: npt.NDArray[np.float64]
     categories: tuple[Categories, ...]
     prediction: Column
     score: FloatArray
+    time_ms: IntArray | None = None
 
     @classmethod
     def of(cls, table: PredictionTable, model: ModelConfig) -> Self:
         """Those of a table, whose features are known."""
         if table.features is None:
             raise ValueError(f"predictions of {table.model} without features are not profiled")
-        return cls(table.features.numbers, table.features.categories, table.prediction, table.score)
+        times = table.time_ms if model.drift.sample_rows else None
+        return cls(table.features.numbers, table.features.categories, table.prediction, table.score, times)
 
     def take(self, rows: Any) -> Self:
         """These rows."""
@@ -52,6 +56,7 @@ class InputRows:
             tuple(column.take(rows) for column in self.categories),
             take(self.prediction, rows),
             self.score[rows],
+            None if self.time_ms is None else self.time_ms[rows],
         )
 
     def __len__(self) -> int:
@@ -75,7 +80,15 @@ class InputRows:
             name: _categorical(found, None if reference is None else reference.known(name))
             for name, found in columns.items()
         }
-        return WindowProfile(sum(map(len, parts)), numeric, categorical)
+        return WindowProfile(sum(map(len, parts)), numeric, categorical, sample=_sampled(parts, model))
+
+    def sample(self, model: ModelConfig) -> RowSample | None:
+        """Some whole rows, where they are asked for."""
+        if self.time_ms is None or not model.drift.sample_rows:
+            return None
+        numbers = dict(zip(model.numeric, self.numbers, strict=True))
+        categories = dict(zip(model.categorical, self.categories, strict=True))
+        return RowSample.of(model.drift.sample_rows, self.time_ms, numbers, categories)
 
     @classmethod
     def _numeric(cls, parts: Sequence[Self], frames: Sequence[Frame], basis: _Placed | None) -> list[NumericProfile]:
@@ -202,6 +215,11 @@ def _basis(model: ModelConfig, reference: Reference | None) -> _Placed | None:
         return None
     rows = reference.basis.rows_in(model.numeric)
     return None if rows is None else (reference.basis, rows)
+
+
+def _sampled(parts: Sequence[InputRows], model: ModelConfig) -> RowSample | None:
+    samples = [found for part in parts if (found := part.sample(model)) is not None]
+    return reduce(RowSample.merge, samples) if samples else None
 
 
 def _categorical(parts: Sequence[Categories], known: frozenset[str] | None) -> CategoricalProfile:

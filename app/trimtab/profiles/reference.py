@@ -14,6 +14,7 @@ from trimtab.profiles.categorical import MAX_CATEGORIES, MAX_NAME_CHARS, MAX_NEW
 from trimtab.profiles.cells import FloatArray
 from trimtab.profiles.frame import IDENTITY, Frame
 from trimtab.profiles.numeric import NumericProfile
+from trimtab.profiles.sample import RowSample
 from trimtab.profiles.window import WindowProfile
 
 __all__ = ["PREDICTION", "RECONSTRUCTION", "SCORE", "Reference"]
@@ -60,6 +61,7 @@ class Reference:
         metrics: Mapping[str, float],
         *,
         multivariate: bool = False,
+        sample: RowSample | None = None,
     ) -> Self:
         """Profile training data: numeric ``columns``, shape ``(n,)``, NaN for missing, and ``categories``.
 
@@ -69,6 +71,7 @@ class Reference:
 
         With ``multivariate`` a basis is made of the numeric features, and ``RECONSTRUCTION`` is profiled; there is
         none of fewer than two features that vary, of more than fifty, or of fewer than some sixty rows.
+        ``sample``, of the same rows, is kept in the profile.
         """
         lengths = [len(column) for column in (*columns.values(), *categories.values())]
         basis, columns = _with_errors(columns) if multivariate else (None, columns)
@@ -76,6 +79,7 @@ class Reference:
             max(lengths, default=0),
             {name: NumericProfile.of(column, Frame.of(column)) for name, column in columns.items()},
             {name: _categorical(values) for name, values in categories.items()},
+            sample=sample,
         )
         return cls(id, profile, dict(metrics), basis)
 

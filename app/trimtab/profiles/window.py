@@ -11,6 +11,7 @@ import msgspec
 from trimtab.profiles.categorical import CategoricalProfile
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
+from trimtab.profiles.sample import RowSample
 
 __all__ = ["WindowProfile"]
 
@@ -34,6 +35,8 @@ class WindowProfile:
         Profile of each feature by name; ``__score__`` and ``__prediction__`` are features too.
     performance
         Sums over the labelled predictions; None when no labels came.
+    sample
+        Some whole rows; None when they are not asked for.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class WindowProfile:
     numeric: Mapping[str, NumericProfile] = field(default_factory=dict)
     categorical: Mapping[str, CategoricalProfile] = field(default_factory=dict)
     performance: PerformanceProfile | None = None
+    sample: RowSample | None = None
 
     @classmethod
     def empty(cls) -> Self:
@@ -77,26 +81,29 @@ class WindowProfile:
             _union(self.numeric, other.numeric),
             _union(self.categorical, other.categorical),
             _either(self.performance, other.performance),
+            _either(self.sample, other.sample),
         )
 
     def to_wire(self) -> dict[str, Any]:
         """Plain types; features in the order of their names, so that equal profiles are equal bytes."""
-        return {
+        wire = {
             "count": self.count,
             "numeric": {name: self.numeric[name].to_wire() for name in sorted(self.numeric)},
             "categorical": {name: self.categorical[name].to_wire() for name in sorted(self.categorical)},
             "performance": None if self.performance is None else self.performance.to_wire(),
         }
+        return wire if self.sample is None else wire | {"sample": self.sample.to_wire()}
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Self:
         """Read what :meth:`to_wire` wrote; raises ``ValueError`` or ``KeyError`` as the parts do."""
-        performance = wire["performance"]
+        performance, sample = wire["performance"], wire.get("sample")
         return cls(
             int(wire["count"]),
             {name: NumericProfile.from_wire(part) for name, part in wire["numeric"].items()},
             {name: CategoricalProfile.from_wire(part) for name, part in wire["categorical"].items()},
             None if performance is None else PerformanceProfile.from_wire(performance),
+            None if sample is None else RowSample.from_wire(sample),
         )
 
     def to_bytes(self) -> bytes:
@@ -111,18 +118,20 @@ class WindowProfile:
         performance = None if self.performance is None else self.performance.to_wire()
         numeric = {name: self.numeric[name].to_packed() for name in sorted(self.numeric)}
         categorical = {name: self.categorical[name].to_wire() for name in sorted(self.categorical)}
-        return msgspec.msgpack.encode([self.count, numeric, categorical, performance])
+        rows = [] if self.sample is None else [self.sample.to_bytes()]
+        return msgspec.msgpack.encode([self.count, numeric, categorical, performance, *rows])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read what :meth:`to_bytes` gave; raises ``ValueError`` when it is damaged."""
         try:
-            count, numeric, categorical, performance = msgspec.msgpack.decode(data)
+            count, numeric, categorical, performance, *rows = msgspec.msgpack.decode(data)
             return cls(
                 int(count),
                 {name: NumericProfile.from_packed(part) for name, part in numeric.items()},
                 {name: CategoricalProfile.from_wire(part) for name, part in categorical.items()},
                 None if performance is None else PerformanceProfile.from_wire(performance),
+                RowSample.from_bytes(rows[0]) if rows else None,
             )
         except (msgspec.MsgspecError, TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"profile is damaged: {type(error).__name__} {error}") from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 
 from trimtab.config import ModelConfig
 from trimtab.events.columns import Categories, FloatArray
 from trimtab.events.examples import Examples
-from trimtab.profiles import Reference
+from trimtab.profiles import Reference, RowSample
 from trimtab.training.lineage import Batch
 
 __all__ = ["Recent"]
@@ -53,13 +54,21 @@ class Recent:
         categories: dict[str, list[str | None]] = {
             name: [value for part in parts for value in _categories(part, name)] for name in config.categorical
         }
-        return Reference.of(name, columns, categories, metrics, multivariate=config.drift.multivariate)
+        rows = config.drift.sample_rows
+        sample = reduce(RowSample.merge, (_sample(part, config) for part in parts)) if rows and parts else None
+        return Reference.of(name, columns, categories, metrics, multivariate=config.drift.multivariate, sample=sample)
 
 
 def _numbers(examples: Examples, feature: str) -> FloatArray:
     """A numeric feature, which the configuration may have got only after these examples."""
     column = examples.features.get(feature)
     return np.full(len(examples), np.nan) if column is None or isinstance(column, Categories) else column
+
+
+def _sample(examples: Examples, config: ModelConfig) -> RowSample:
+    numbers = {name: _numbers(examples, name) for name in config.numeric}
+    categories = {name: Categories.of(_categories(examples, name)) for name in config.categorical}
+    return RowSample.of(config.drift.sample_rows, examples.time_ms, numbers, categories)
 
 
 def _categories(examples: Examples, feature: str) -> list[str | None]:
