@@ -30,8 +30,9 @@ def summary_of(
     'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
     """
     where = f"{served} (where {segment})" if segment else served
-    if kind == "absent":
-        return _absent(change, f"{feature} of {served.partition('@')[0]}", statistics, thresholds)
+    if kind in ("absent", "stale"):
+        what = f"{feature} of {served.partition('@')[0]}" if kind == "absent" else served
+        return (_absent if kind == "absent" else _stale)(change, what, statistics, thresholds)
     if kind == "performance":
         value, limit = statistics.get(str(feature)), thresholds.get(str(feature))
         measured = f": {_number(value)} (limit {_number(limit)})"
@@ -63,6 +64,14 @@ def _absent(change: str, what: str, statistics: Mapping[str, float], thresholds:
         return f"The {what} are coming again."
     silent, limit = statistics.get("silent_s"), thresholds.get("silent_s")
     return f"No {what} for {_number(silent)} s (limit {_number(limit)} s)."
+
+
+def _stale(change: str, served: str, statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+    model, champion = served.partition("@")[0], f"{statistics['champion']:.0f}"
+    if change == "resolved":
+        return f"{served} is no longer served in place of {model}@{champion}."
+    after, limit = _number(statistics["stale_s"]), _number(thresholds["stale_s"])
+    return f"{served} is still served {after} s after {model}@{champion} became champion (limit {limit} s)."
 
 
 def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[str]) -> str:

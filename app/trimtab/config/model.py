@@ -187,10 +187,14 @@ class DriftSpec(Strict):
 
 
 class AbsenceSpec(Strict):
-    """How long (wall time) nothing may come before that is an alert; null never is one."""
+    """How long (wall time) nothing may come before that is an alert; null never is one.
+
+    ``stale`` is how long a service may take to serve another champion: it is known without being told, so it is on.
+    """
 
     predictions: Milliseconds | None = None
     labels: Milliseconds | None = None
+    stale: Milliseconds | None = Field(default=600_000, gt=0)
 
 
 class QualitySpec(Strict):

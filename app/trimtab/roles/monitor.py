@@ -36,7 +36,7 @@ from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_ap
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
-from trimtab.windows import Absence, ClosedWindow, ReadThrough, Silence, WindowState
+from trimtab.windows import Absence, ClosedWindow, ReadThrough, Silence, Stale, Staleness, WindowState
 
 __all__ = ["run"]
 
@@ -209,7 +209,11 @@ class _Partition:
         await self._output.start()
         table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self.tp.partition)
         self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
-        for name in _awaited(self._config, self.tp.partition):
+        # An alert that fires is to be resolved, even if nothing comes any more.
+        stale = [
+            key.removeprefix(f"{ROLE}/") for key, state in self._states.items() if state.get("stale", {}).get("told")
+        ]
+        for name in (*_awaited(self._config, self.tp.partition), *stale):
             self._model(name)
         self._publisher = asyncio.create_task(self._publish_all())
 
@@ -239,7 +243,7 @@ class _Partition:
     def waits(self) -> bool:
         """Whether a window waits for a source partition that may be idle."""
         now_ms = _now_ms()
-        return any(model.windows.waits(now_ms) or model.absence.waits(now_ms) for model in self._models.values())
+        return any(model.waits(now_ms) for model in self._models.values())
 
     def see(self, now_ms: int, found: Progress, end: int) -> None:
         """How far the collectors were at this moment, and the end of these profiles after it."""
@@ -256,8 +260,13 @@ class _Partition:
         for model in self._models.values():
             closed = model.windows.tick(read_until_ms)
             model.silences += model.absence.changes(min(read_until_ms.values()))
-            if closed or model.windows.has_late or model.silences:
+            model.stale += self._stale(model, min(read_until_ms.values()))
+            if closed or model.windows.has_late or model.silences or model.stale:
                 self._publish(model, closed)
+
+    def _stale(self, model: _Model, read_until_ms: int) -> list[Stale]:
+        champion = self._references.champion(model.name)
+        return model.staleness.changes(champion, lambda v: self._references.knows(model.name, v), read_until_ms)
 
     def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
         self._due.setdefault(model.name, []).extend(closed)
@@ -303,6 +312,8 @@ class _Partition:
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
         alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]
+        stale, model.stale = model.stale, []
+        alerts += [alert for change in stale for alert in model.verdicts.stale(change, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         for alert in alerts:
@@ -327,13 +338,23 @@ class _Model:
         limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
         self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
         self.silences: list[Silence] = []
+        self.staleness = Staleness(model.absence.stale, state.get("stale"))
+        self.stale: list[Stale] = []
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"))
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""
         closed = self.windows.step(offset, batch, now_ms)
         self.absence.hear((profile["kind"] for profile in batch["profiles"]), now_ms)
+        for profile in batch["profiles"]:
+            if profile["kind"] == "inputs":
+                # A producer's clock may be ahead, and would be heard for ever.
+                self.staleness.hear(int(profile["version"]), min(now_ms, int(profile["last_produced_ms"])))
         return closed
+
+    def waits(self, now_ms: int) -> bool:
+        """Whether it matters what is unread."""
+        return self.windows.waits(now_ms) or self.absence.waits(now_ms) or self.staleness.waits(now_ms)
 
     def snapshot(self) -> dict[str, Any]:
         """The state record: what a successor needs beside the unacknowledged records."""
@@ -342,6 +363,7 @@ class _Model:
             "offset": self.windows.offset,
             "windows": self.windows.snapshot(),
             "verdicts": self.verdicts.snapshot(),
+            "stale": self.staleness.snapshot(),
         }
 
 

@@ -14,7 +14,7 @@ from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
 from trimtab.quality import problems
-from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
+from trimtab.windows import ClosedWindow, LateEvents, Silence, Stale, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
 
@@ -45,7 +45,7 @@ class _Finding:
     """One verdict that concerns one alert."""
 
     kind: str
-    feature: str
+    feature: str | None
     signal: Signal
     evidence: Evidence
 
@@ -115,6 +115,30 @@ class Verdicts:
         )
         finding = _Finding("absent", what, Signal.BAD if silence.silent else Signal.GOOD, evidence)
         key = WindowKey(silence.kind, 0, None, "", silence.heard_ms, now_ms)
+        return list(self._apply(key, finding, now_ms, _AT_ONCE))
+
+    def stale(self, stale: Stale, now_ms: int) -> list[dict[str, Any]]:
+        """Alert records of a version that is served though another one is champion, or is no longer."""
+        champion, after_ms = stale.champion, stale.heard_ms - stale.champion.since_ms
+        evidence = Evidence(
+            statistics={
+                "served": float(stale.version),
+                "champion": float(champion.version),
+                "champion_since_s": champion.since_ms / 1_000,
+                "stale_s": after_ms / 1_000,
+            },
+            p_values={},
+            thresholds={"stale_s": stale.limit_ms / 1_000},
+            count=0,
+            start_ms=champion.since_ms,
+            end_ms=stale.heard_ms,
+            last_produced_ms=stale.heard_ms,
+            reference=None,
+            offsets={},
+            exceeded=("stale_s",) if stale.stale else (),
+        )
+        finding = _Finding("stale", None, Signal.BAD if stale.stale else Signal.GOOD, evidence)
+        key = WindowKey("inputs", stale.version, None, "", champion.since_ms, stale.heard_ms)
         return list(self._apply(key, finding, now_ms, _AT_ONCE))
 
     def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
