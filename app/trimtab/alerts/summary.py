@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["summary_of"]
 
+_EVENTS = {"(refused)": "refused, see dead letters", "(duplicates)": "sent again with an id that was there before"}
+
 
 def summary_of(
     change: str,
@@ -30,9 +32,8 @@ def summary_of(
     'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
     """
     where = f"{served} (where {segment})" if segment else served
-    if kind in ("absent", "stale"):
-        what = f"{feature} of {served.partition('@')[0]}" if kind == "absent" else served
-        return (_absent if kind == "absent" else _stale)(change, what, statistics, thresholds)
+    if kind in ("absent", "stale") or feature in _EVENTS:
+        return _of_stream(change, served, kind, str(feature), statistics, thresholds, count)
     if kind == "performance":
         value, limit = statistics.get(str(feature)), thresholds.get(str(feature))
         measured = f": {_number(value)} (limit {_number(limit)})"
@@ -57,6 +58,27 @@ def _beyond(statistics: Mapping[str, float], thresholds: Mapping[str, float], ex
         for name in exceeded
         if name in statistics and name in thresholds
     )
+
+
+def _of_stream(
+    change: str,
+    served: str,
+    kind: str,
+    feature: str,
+    statistics: Mapping[str, float],
+    thresholds: Mapping[str, float],
+    count: int,
+) -> str:
+    """Of a model's stream as a whole, not of its values."""
+    model = served.partition("@")[0]
+    if kind == "absent":
+        return _absent(change, f"{feature} of {model}", statistics, thresholds)
+    if kind == "stale":
+        return _stale(change, served, statistics, thresholds)
+    name = feature.strip("()")
+    verb = "no more events than may be" if change == "resolved" else "too many events"
+    share = f"a share of {_number(statistics[name])} (limit {_number(thresholds.get(name))})"
+    return f"Of {model}, {verb} were {_EVENTS[feature]}: {share} of {count:,} events."
 
 
 def _absent(change: str, what: str, statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> str:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError as RawError
 
 from trimtab.config import Config
 from trimtab.errors import KafkaError
-from trimtab.events import decode
+from trimtab.events import EventError, decode
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.kafka.clients import consumer, message_of
 from trimtab.kafka.progress import Place
@@ -95,10 +95,18 @@ class TopicHistory:
             self._collected.profile(table)
         self._collected.add(taken.outcomes)
         for row, error in decoded.refused:
+            self._count(error, place, chunk[row].timestamp()[1], chunk[row].value() or b"", None)
             self.refused[f"{place[0]}[{place[1]}]@{chunk[row].offset()}"] = str(error)
         for one in taken.outcomes.refused:
+            self._count(one.error, (one.topic, one.partition), one.timestamp_ms, b"", one.model)
             self.refused[f"{self._topics.prefix}{one.topic}[{one.partition}]@{one.offset}"] = str(one.error)
         return decoded.events
+
+    def _count(self, error: EventError, place: Place, timestamp_ms: int, value: bytes, model: str | None) -> None:
+        topic, partition = place
+        self._collected.count(
+            error, topic=topic, partition=partition, timestamp_ms=timestamp_ms, value=value, model=model
+        )
 
     def _profiles(self) -> Iterator[dict[str, Any]]:
         for output in self._collected.profiles(self._config.kafka.partitions):

@@ -201,13 +201,15 @@ class QualitySpec(Strict):
     """Limits of the data-quality checks; null switches one off.
 
     ``corrupt`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor by which median and
-    spread are multiplied or divided alike.
+    spread are multiplied or divided alike. ``refused`` and ``duplicates`` are shares of all events that came.
     """
 
     constant: bool = True
     corrupt: Share | None = 0.0
     out_of_domain: Share | None = 0.01
     unit_change: float | None = Field(default=5.0, gt=1)
+    refused: Share | None = 0.01
+    duplicates: Share | None = 0.05
 
 
 class PerformanceTest(Strict):

@@ -36,7 +36,17 @@ from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_ap
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
-from trimtab.windows import Absence, ClosedWindow, ReadThrough, Silence, Stale, Staleness, WindowState
+from trimtab.windows import (
+    Absence,
+    Arrivals,
+    Arrived,
+    ClosedWindow,
+    ReadThrough,
+    Silence,
+    Stale,
+    Staleness,
+    WindowState,
+)
 
 __all__ = ["run"]
 
@@ -237,7 +247,7 @@ class _Partition:
         self.taken, self.active_s = offset + 1, time.monotonic()
         if model is None:
             acknowledge(self._app, self.tp, [offset])
-        elif closed:
+        elif closed or model.arrived:
             self._publish(model, closed)
 
     def waits(self) -> bool:
@@ -261,7 +271,8 @@ class _Partition:
             closed = model.windows.tick(read_until_ms)
             model.silences += model.absence.changes(min(read_until_ms.values()))
             model.stale += self._stale(model, min(read_until_ms.values()))
-            if closed or model.windows.has_late or model.silences or model.stale:
+            model.arrived += model.arrivals.tick(read_until_ms)
+            if closed or model.windows.has_late or model.silences or model.stale or model.arrived:
                 self._publish(model, closed)
 
     def _stale(self, model: _Model, read_until_ms: int) -> list[Stale]:
@@ -312,6 +323,11 @@ class _Partition:
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
         alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]
+        arrived, model.arrived = model.arrived, []
+        for window_of_arrival in arrived:
+            new_metrics, new_alerts = model.verdicts.arrived(window_of_arrival, _now_ms())
+            metrics += new_metrics
+            alerts += new_alerts
         stale, model.stale = model.stale, []
         alerts += [alert for change in stale for alert in model.verdicts.stale(change, _now_ms())]
         for metric in metrics:
@@ -338,6 +354,8 @@ class _Model:
         limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
         self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
         self.silences: list[Silence] = []
+        self.arrivals = Arrivals(model.window, _now_ms(), state.get("arrivals"))
+        self.arrived: list[Arrived] = []
         self.staleness = Staleness(model.absence.stale, state.get("stale"))
         self.stale: list[Stale] = []
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"))
@@ -345,6 +363,7 @@ class _Model:
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""
         closed = self.windows.step(offset, batch, now_ms)
+        self.arrived += self.arrivals.step(offset, batch, now_ms)
         self.absence.hear((profile["kind"] for profile in batch["profiles"]), now_ms)
         for profile in batch["profiles"]:
             if profile["kind"] == "inputs":
@@ -354,7 +373,8 @@ class _Model:
 
     def waits(self, now_ms: int) -> bool:
         """Whether it matters what is unread."""
-        return self.windows.waits(now_ms) or self.absence.waits(now_ms) or self.staleness.waits(now_ms)
+        parts = (self.windows, self.absence, self.arrivals, self.staleness)
+        return any(part.waits(now_ms) for part in parts)
 
     def snapshot(self) -> dict[str, Any]:
         """The state record: what a successor needs beside the unacknowledged records."""
@@ -364,6 +384,7 @@ class _Model:
             "windows": self.windows.snapshot(),
             "verdicts": self.verdicts.snapshot(),
             "stale": self.staleness.snapshot(),
+            "arrivals": self.arrivals.snapshot(),
         }
 
 

@@ -14,7 +14,7 @@ from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
 from trimtab.quality import problems
-from trimtab.windows import ClosedWindow, LateEvents, Silence, Stale, WindowKey
+from trimtab.windows import Arrived, ClosedWindow, LateEvents, Silence, Stale, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
 
@@ -140,6 +140,36 @@ class Verdicts:
         finding = _Finding("stale", None, Signal.BAD if stale.stale else Signal.GOOD, evidence)
         key = WindowKey("inputs", stale.version, None, "", champion.since_ms, stale.heard_ms)
         return list(self._apply(key, finding, now_ms, _AT_ONCE))
+
+    def arrived(self, arrived: Arrived, now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Metric and alert records of what was refused and what came twice in one window of arrival."""
+        key = WindowKey("inputs", 0, None, "", arrived.start_ms, arrived.end_ms)
+        spec, total = self._model.quality, arrived.total
+        metrics: list[dict[str, Any]] = []
+        alerts: list[dict[str, Any]] = []
+        for name, count, limit in (
+            ("refused", arrived.refused, spec.refused),
+            ("duplicates", arrived.duplicates, spec.duplicates),
+        ):
+            share, enough = count / total, total >= self._model.window.min_count
+            bad = enough and limit is not None and share > limit
+            status = "too_few" if not enough else "quality" if bad else "ok"
+            metrics.append(self._metric(key, None, name, share, total, status))
+            evidence = Evidence(
+                statistics={name: share},
+                p_values={},
+                thresholds={} if limit is None else {name: limit},
+                count=total,
+                start_ms=arrived.start_ms,
+                end_ms=arrived.end_ms,
+                last_produced_ms=arrived.end_ms,
+                reference=None,
+                offsets={},
+                exceeded=(name,) if bad else (),
+            )
+            signal = Signal.NOTHING if not enough or limit is None else Signal.BAD if bad else Signal.GOOD
+            alerts += self._apply(key, _Finding("quality", f"({name})", signal, evidence), now_ms)
+        return metrics, alerts
 
     def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
         """Metric records of what came too late."""

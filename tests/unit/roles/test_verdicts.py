@@ -1,14 +1,14 @@
-"""What the verdicts say beside the windows: of versions that are served too long."""
+"""What the verdicts say beside the windows: of versions served too long, of what is refused or comes twice."""
 
 from __future__ import annotations
 
 import orjson
 
-from trimtab.config import ModelConfig
+from trimtab.config import ModelConfig, QualitySpec
 from trimtab.drift import Nulls
 from trimtab.events import decode, encode
 from trimtab.roles.verdicts import Verdicts
-from trimtab.windows import Champion, Stale
+from trimtab.windows import Arrived, Champion, Stale
 
 MODEL = ModelConfig.model_validate(
     {
@@ -38,3 +38,35 @@ def test_a_stale_version_fires_at_once_and_is_resolved_by_a_successor() -> None:
     assert resolved["state"] == "resolved"
     assert resolved["incident"] == firing["incident"]
     assert resolved["summary"] == "credit@6 is no longer served in place of credit@7."
+
+
+def test_refused_and_repeated_events_have_metrics_and_alerts_of_their_own() -> None:
+    first = verdicts()
+    metrics, alerts = first.arrived(Arrived(0, 60_000, used=940, refused=20, duplicates=40), 60_001)
+    assert [(m["statistic"], m["value"], m["count"], m["status"]) for m in metrics] == [
+        ("refused", 0.02, 1_000, "quality"),
+        ("duplicates", 0.04, 1_000, "ok"),
+    ]
+    [firing] = alerts
+    assert (firing["kind"], firing["feature"], firing["state"]) == ("quality", "(refused)", "firing")
+    assert firing["summary"] == (
+        "Of credit, too many events were refused, see dead letters: a share of 0.02 (limit 0.01) of 1,000 events."
+    )
+    assert decode("alert", encode("alert", firing)) == firing
+    second = verdicts(first.snapshot())
+    good = [second.arrived(Arrived(k * 60_000, (k + 1) * 60_000, used=500), 0)[1] for k in (1, 2)]
+    assert [[a["state"] for a in alerts] for alerts in good] == [[], ["resolved"]]
+
+
+def test_of_few_events_nothing_is_said() -> None:
+    metrics, alerts = verdicts().arrived(Arrived(0, 60_000, used=0, refused=99), 60_001)
+    assert alerts == []
+    assert {m["status"] for m in metrics} == {"too_few"}
+
+
+def test_a_share_at_its_limit_is_none_too_many_and_limits_can_be_switched_off() -> None:
+    assert verdicts().arrived(Arrived(0, 60_000, used=940, refused=10, duplicates=50), 0)[1] == []
+    off = MODEL.model_copy(update={"quality": QualitySpec(refused=None, duplicates=None)})
+    metrics, alerts = Verdicts("credit", off, Nulls(10)).arrived(Arrived(0, 1, refused=500, duplicates=500), 0)
+    assert alerts == []
+    assert {m["status"] for m in metrics} == {"ok"}
