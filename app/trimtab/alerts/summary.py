@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["summary_of"]
 
-_EVENTS = {"(refused)": "refused, see dead letters", "(duplicates)": "sent again with an id that was there before"}
+_EVENTS = {
+    "(refused)": "refused, see dead letters",
+    "(duplicates)": "sent again with an id that was there before",
+    "(volume)": "",
+}
 
 
 def summary_of(
@@ -75,6 +79,9 @@ def _of_stream(
         return _absent(change, f"{feature} of {model}", statistics, thresholds)
     if kind == "stale":
         return _stale(change, served, statistics, thresholds)
+    if feature == "(volume)":
+        verb = "has as many events as usual again" if change == "resolved" else "has an unusual number of events"
+        return f"{model} {verb}: {count:,} in a window, where {_number(statistics['expected'])} are expected."
     name = feature.strip("()")
     verb = "no more events than may be" if change == "resolved" else "too many events"
     share = f"a share of {_number(statistics[name])} (limit {_number(thresholds.get(name))})"

@@ -16,7 +16,7 @@ from trimtab.profiles import PREDICTION, SCORE, Reference
 from trimtab.profiles.groups import PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
-from trimtab.windows import ClosedWindow, WindowState
+from trimtab.windows import Arrivals, Arrived, ClosedWindow, WindowState
 
 __all__ = ["Findings", "backtest", "judged", "reference_of"]
 
@@ -35,11 +35,14 @@ class Findings:
         Alert records, firing and resolved.
     late
         Metric records of rows that came too late.
+    stream
+        Metric records of the stream as a whole: refused, duplicates, volume.
     """
 
     windows: list[tuple[ClosedWindow, list[dict[str, Any]]]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)
+    stream: list[dict[str, Any]] = field(default_factory=list)
 
 
 def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
@@ -88,7 +91,7 @@ def judged(
         Source partitions; all of them were read to their end when the records end.
     """
     findings = Findings()
-    windows = WindowState(model.window, 0)
+    windows, arrivals = WindowState(model.window, 0), Arrivals(model.window, 0)
     verdicts = Verdicts(name, model, Nulls())
 
     def judge(closed: Sequence[ClosedWindow]) -> None:
@@ -98,9 +101,23 @@ def judged(
             findings.alerts.extend(alerts)
         findings.late.extend(verdicts.late(windows.take_late()))
 
+    def judge_stream(closed: Sequence[ClosedWindow], arrived: Sequence[Arrived]) -> None:
+        for metrics, alerts in (
+            verdicts.volume(closed, closed[-1].key.end_ms if closed else 0),
+            *(verdicts.arrived(window, window.end_ms) for window in arrived),
+        ):
+            findings.stream.extend(metrics)
+            findings.alerts.extend(alerts)
+
     for offset, record in enumerate(records):
-        judge(windows.step(offset, record, 0))
-    judge(windows.tick(dict.fromkeys(range(partitions), _END_MS)))
+        closed = windows.step(offset, record, 0)
+        judge(closed)
+        judge_stream(closed, arrivals.step(offset, record, 0))
+    everything = dict.fromkeys(range(partitions), _END_MS)
+    judge(windows.tick(everything))
+    # The data may end within the last windows, which says nothing about how much comes.
+    judge_stream([], arrivals.tick(everything))
+    findings.alerts.sort(key=lambda alert: alert["event_time_ms"])
     return findings
 
 

@@ -202,6 +202,8 @@ class QualitySpec(Strict):
 
     ``corrupt`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor by which median and
     spread are multiplied or divided alike. ``refused`` and ``duplicates`` are shares of all events that came.
+    ``volume`` is a factor by which a window's events are fewer or more than in those before; a season that is longer
+    than a window may break it every day, so it is off.
     """
 
     constant: bool = True
@@ -210,6 +212,7 @@ class QualitySpec(Strict):
     unit_change: float | None = Field(default=5.0, gt=1)
     refused: Share | None = 0.01
     duplicates: Share | None = 0.05
+    volume: float | None = Field(default=None, gt=1)
 
 
 class PerformanceTest(Strict):
@@ -355,6 +358,10 @@ class ModelConfig(Strict):
         for name in self.drift.ignore:
             if name not in self.features:
                 raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
+        if self.quality.volume is not None and self.window.count is not None:
+            raise ValueError(
+                "quality.volume: windows by count all have the same number of events; leave one of them out"
+            )
         regression = {"mae", "rmse"}
         for test in self.performance:
             if (test.metric in regression) != (self.task == "regression"):

@@ -320,6 +320,9 @@ class _Partition:
             new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
+        new_metrics, new_alerts = model.verdicts.volume(closed, _now_ms())
+        metrics += new_metrics
+        alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
         alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
 from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import Reference
-from trimtab.quality import problems
+from trimtab.quality import Amount, Volume, problems
+from trimtab.quality.volume import MOST
 from trimtab.windows import Arrived, ClosedWindow, LateEvents, Silence, Stale, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
@@ -68,6 +69,8 @@ class Verdicts:
         self._name = name
         self._model = model
         self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
+        self._volume = None if model.quality.volume is None else Volume(model.quality.volume, wire.get("volume"))
+        self._counted_until: int | None = wire.get("counted_until")
         self._calibration: Calibration | None = None
         if model.drift.method == "calibrated":
             budget = Budget(*model.drift.budget, earned=float(wire.get("earned", 0.0)))
@@ -79,7 +82,9 @@ class Verdicts:
     def snapshot(self) -> dict[str, Any]:
         """Alerts that are pending or firing, and the budget's state; plain types."""
         alerts = {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
-        return {"alerts": alerts, "earned": 0.0 if self._calibration is None else self._calibration.budget.earned}
+        earned = 0.0 if self._calibration is None else self._calibration.budget.earned
+        volume = None if self._volume is None else self._volume.snapshot()
+        return {"alerts": alerts, "earned": earned, "volume": volume, "counted_until": self._counted_until}
 
     def judge(
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
@@ -97,6 +102,49 @@ class Verdicts:
             began = [alert for alert in alerts if alert["state"] == "firing" and alert["kind"] in ("drift", "missing")]
             self._calibration.budget.settle(len(began))
         return metrics, alerts
+
+    def volume(self, closed: Sequence[ClosedWindow], now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Metric and alert records of how many events windows have; those that ended together closed together.
+
+        Versions count together, so a promotion changes nothing. Empty windows between two others count; the first is
+        left out, since it may have begun before the model was seen. Of hopping windows, those that do not overlap.
+        """
+        size = self._model.window.size
+        spans: dict[tuple[int, int], list[ClosedWindow]] = {}
+        for window in closed if self._volume is not None else ():
+            key = window.key
+            whole = key.end_ms - key.start_ms == size and not key.start_ms % size
+            if key.kind == "inputs" and not key.segment and whole:
+                spans.setdefault((key.start_ms, key.end_ms), []).append(window)
+        metrics: list[dict[str, Any]] = []
+        alerts: list[dict[str, Any]] = []
+        for (start_ms, end_ms), windows in sorted(spans.items()):
+            before, self._counted_until = self._counted_until, end_ms
+            if before is None or start_ms < before:
+                continue
+            for empty_ms in range(max(before, start_ms - MOST * size), start_ms, size):
+                alerts += self._amount(empty_ms, [], metrics, now_ms)
+            alerts += self._amount(start_ms, windows, metrics, now_ms)
+        return metrics, alerts
+
+    def _amount(
+        self, start_ms: int, windows: Sequence[ClosedWindow], metrics: list[dict[str, Any]], now_ms: int
+    ) -> Iterator[dict[str, Any]]:
+        """Judge the count of one window of all versions."""
+        level = self._model.drift.alpha
+        if self._calibration is not None:
+            level = min(1.0, self._calibration.budget.per_ms * self._model.window.size)
+        count = sum(window.profile.count for window in windows)
+        amount = None if self._volume is None else self._volume.judge(count, level)
+        if amount is None:
+            return
+        version = max((window.key.version for window in windows), default=0)
+        key = WindowKey("inputs", version, None, "", start_ms, start_ms + self._model.window.size)
+        status = "quality" if amount.wrong else "ok"
+        metrics.append(self._metric(key, None, "volume", amount.ratio, count, status, amount.p_value))
+        evidence = _evidence_of_volume(key, amount, self._model.quality.volume or 0.0, windows)
+        signal = Signal.BAD if amount.wrong else Signal.GOOD
+        yield from self._apply(key, _Finding("quality", "(volume)", signal, evidence), now_ms)
 
     def absent(self, silence: Silence, now_ms: int) -> list[dict[str, Any]]:
         """Alert records of predictions or labels that stopped, or came again."""
@@ -332,6 +380,21 @@ class Verdicts:
             "end_ms": key.end_ms,
             "status": status,
         }
+
+
+def _evidence_of_volume(key: WindowKey, amount: Amount, factor: float, windows: Sequence[ClosedWindow]) -> Evidence:
+    return Evidence(
+        statistics={"volume": amount.ratio, "expected": amount.expected},
+        p_values={"volume": amount.p_value},
+        thresholds={"volume": factor},
+        count=amount.events,
+        start_ms=key.start_ms,
+        end_ms=key.end_ms,
+        last_produced_ms=max((window.last_produced_ms for window in windows), default=key.end_ms),
+        reference=None,
+        offsets={},
+        exceeded=("volume",) if amount.wrong else (),
+    )
 
 
 def _evidence(
