@@ -1,4 +1,4 @@
-"""What the verdicts say beside the windows: of versions served too long, of what is refused or comes twice, of how much."""
+"""What is said of a stream as a whole: versions served too long, what is refused or comes twice, how much comes."""
 
 from __future__ import annotations
 
