@@ -122,7 +122,13 @@ def judged(
 
 
 def _records(partials: Partials, history: History, name: str) -> Iterator[dict[str, Any]]:
+    # A refused row of before the history was never played.
+    last = int(history.rows[0])
     for chunk in history.chunks():
+        before, last = last, int(chunk.rows[-1])
+        refused = [ms for row, ms in history.refused_ms.items() if before < row < last]
+        if refused:
+            partials.arrive("refused", "predictions", 0, np.array(refused, np.int64))
         partials.add_predictions(chunk.predictions(name))
         labelled = chunk.examples(partials.model)
         if labelled is not None:

@@ -119,9 +119,10 @@ class TopicHistory:
     def _hear(self, record: dict[str, Any]) -> None:
         self.predictions += record["counts"].get("predictions", 0)
         for profile in record["profiles"]:
-            start, end = profile["start_ms"], profile["end_ms"]
+            start = profile["start_ms"]
             self.first_ms = start if self.first_ms is None else min(self.first_ms, start)
-            self.last_ms = end if self.last_ms is None else max(self.last_ms, end)
+        for clock in record["clocks"]:
+            self.last_ms = clock["time_ms"] if self.last_ms is None else max(self.last_ms, clock["time_ms"])
 
 
 def _ended(message: Any) -> Place:

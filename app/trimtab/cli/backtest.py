@@ -193,9 +193,9 @@ def _iso(text: str, option: str) -> int:
 
 
 def _words(found: dict[str, Any]) -> str:
-    from trimtab.backtest.report import rows_of
+    from trimtab.backtest.report import plural, rows_of
 
-    lines = [f"{Path(found['file']).name}: {found['rows']:,} rows against {_against(found['reference'])}"]
+    lines = [f"{Path(found['file']).name}: {plural(found['rows'], 'row')} against {_against(found['reference'])}"]
     table = rows_of(found)
     if table:
         heads = ("row", "event time", "kind", "feature", "measured")
@@ -211,12 +211,17 @@ def _words(found: dict[str, Any]) -> str:
     allowed = (
         "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
     )
-    lines.append(f"{found['alarms']} alarms in {judged} windows, {budget['days']:.1f} days{allowed}")
+    alarms, windows = plural(found["alarms"], "alarm"), plural(judged, "window")
+    lines.append(f"{alarms} in {windows}, {budget['days']:.1f} days{allowed}")
+    cut = [window for window in found["windows"] if window["cut"] and window["kind"] == "inputs"]
+    if cut:
+        spans = dict.fromkeys(f"{window['start']} to {window['end']}" for window in cut)
+        lines.append(f"cut, since the data does not fill them: {', '.join(spans)}")
     if false is not None:
         lines.append(f"{false} of them false")
     if found["refused"]:
         row, why = next(iter(found["refused"].items()))
-        lines.append(f"{len(found['refused']):,} rows would be refused, such as row {row}: {why}")
+        lines.append(f"{plural(len(found['refused']), 'row')} would be refused, such as row {row}: {why}")
     return "\n".join(lines)
 
 

@@ -148,6 +148,42 @@ def test_nothing_is_ever_nan(tmp_path: Path, values: list[str], capsys: pytest.C
     json.loads(out.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} in the result"))
 
 
+def test_many_refused_rows_are_an_alarm_of_their_own(tmp_path: Path) -> None:
+    text = lines(shift=False)
+    for row in range(2_010, 2_090, 8):
+        text[row] = text[row].replace(",a,", ",a,").rsplit(",", 1)[0] + ",7.5"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    found = found_in(path, model())
+    [alert] = found["alerts"]
+    assert (alert["kind"], alert["feature"], alert["statistic"]) == ("quality", "(refused)", "refused")
+    # 10 of them among 90 predictions and as many labels.
+    assert alert["effect"] == 10 / 190
+    assert 2_090 <= alert["row"] <= 2_101
+    assert alert["resolved_row"] > alert["row"]
+
+
+def test_a_window_with_far_fewer_rows_is_an_alarm_but_not_one_that_the_data_does_not_fill(tmp_path: Path) -> None:
+    text = lines(shift=False)
+    del text[3_310:3_390]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text[:-50]) + "\n", encoding="utf-8")
+    found = found_in(path, model(quality={"volume": 2.0}, first_version_after=1_000))
+    [alert] = found["alerts"]
+    assert (alert["feature"], alert["statistic"]) == ("(volume)", "volume")
+    assert alert["effect"] == pytest.approx(0.2, abs=0.01)
+    windows = [window for window in found["windows"] if window["kind"] == "inputs"]
+    assert [window["cut"] for window in windows] == [*[False] * (len(windows) - 1), True]
+
+
+def test_a_last_window_that_is_full_is_not_cut(tmp_path: Path) -> None:
+    path = write(tmp_path, "x,up\n" + "".join(f"{k % 7},{k % 2}\n" for k in range(80)))
+    out = tmp_path / "out.json"
+    assert run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml"), "--json", str(out)]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert [window["cut"] for window in found["windows"]] == [False] * 3
+
+
 def test_two_configurations_and_a_plot(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "trimtab.yaml"
     options = ["--label", "label", "--prediction", "p", "--score", "s", "--time", "t"]
