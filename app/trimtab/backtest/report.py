@@ -11,9 +11,10 @@ import numpy as np
 from trimtab.backtest.history import History
 from trimtab.backtest.run import Findings
 from trimtab.config import ModelConfig
+from trimtab.drift.evaluate import LEAST_REFERENCE
 from trimtab.windows import ClosedWindow
 
-__all__ = ["About", "iso", "plural", "report", "rows_of"]
+__all__ = ["About", "iso", "plural", "report", "rows_of", "too_few"]
 
 _DAY_MS = 86_400_000
 
@@ -108,6 +109,18 @@ def plural(count: int, what: str) -> str:
     ('1 alarm', '2,000 windows')
     """
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def too_few(counts: Mapping[str, int]) -> str:
+    """What is to be known of features that the reference has too few values of.
+
+    Examples
+    --------
+    >>> too_few({"x": 5, "y": 0})
+    'warning: too few values in the reference to say anything: x (5), y (0); at least 30 are needed'
+    """
+    named = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    return f"warning: too few values in the reference to say anything: {named}; at least {LEAST_REFERENCE} are needed"
 
 
 def iso(time_ms: int) -> str:

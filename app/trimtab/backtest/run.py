@@ -12,13 +12,14 @@ from trimtab import performance
 from trimtab.backtest.history import VERSION, History
 from trimtab.config import ModelConfig
 from trimtab.drift import Nulls
+from trimtab.drift.evaluate import LEAST_REFERENCE
 from trimtab.profiles import PREDICTION, SCORE, Reference
 from trimtab.profiles.groups import PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import Arrivals, Arrived, ClosedWindow, WindowState
 
-__all__ = ["Findings", "backtest", "judged", "reference_of"]
+__all__ = ["Findings", "backtest", "judged", "reference_of", "unusable"]
 
 _END_MS = 10**18
 
@@ -66,6 +67,13 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
         profile = PerformanceRows.profile([PerformanceRows.of(labelled[0])], model, None).performance
         metrics = {} if profile is None else dict(performance.metrics(profile, model.task))
     return Reference.of(f"{name}@{VERSION}", columns, categories, metrics)
+
+
+def unusable(reference: Reference, model: ModelConfig) -> dict[str, int]:
+    """Features of which nothing will be said, since the reference has too few values of them, with how many it has."""
+    profiles = {name: reference.profile.find(name) for name in model.features}
+    counts = {name: 0 if profile is None else profile.count for name, profile in profiles.items()}
+    return {name: count for name, count in counts.items() if count < LEAST_REFERENCE}
 
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:

@@ -244,6 +244,11 @@ class Verdicts:
         findings: list[_Finding] = []
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
+            if not measured:
+                # That nothing was said of it is to be seen too.
+                found = window.profile.find(verdict.feature)
+                values = 0.0 if found is None else float(found.count)
+                metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
             for name, m in sorted(measured.items()):
                 metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
             evidence = _evidence(
