@@ -82,6 +82,7 @@ class Collector:
             "source_partitions": self.kafka.partitions,
             "clocks": [{"kind": "inputs", "partition": p, "time_ms": t} for p, t in self.clocks.items()],
             "counts": {},
+            "arrivals": [],
             "profiles": profiles,
         }
         self.out.begin_transaction()

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["summary_of"]
 
+_EVENTS = {
+    "(refused)": "refused, see dead letters",
+    "(duplicates)": "sent again with an id that was there before",
+    "(volume)": "",
+}
+
 
 def summary_of(
     change: str,
@@ -30,8 +36,8 @@ def summary_of(
     'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
     """
     where = f"{served} (where {segment})" if segment else served
-    if kind == "absent":
-        return _absent(change, f"{feature} of {served.partition('@')[0]}", statistics, thresholds)
+    if kind in ("absent", "stale") or feature in _EVENTS:
+        return _of_stream(change, served, kind, str(feature), statistics, thresholds, count)
     if kind == "sequential":
         return _sequential(change, f"The {feature} of {where}", statistics, exceeded[0], count)
     if kind == "performance":
@@ -62,6 +68,30 @@ def _beyond(statistics: Mapping[str, float], thresholds: Mapping[str, float], ex
     )
 
 
+def _of_stream(
+    change: str,
+    served: str,
+    kind: str,
+    feature: str,
+    statistics: Mapping[str, float],
+    thresholds: Mapping[str, float],
+    count: int,
+) -> str:
+    """Of a model's stream as a whole, not of its values."""
+    model = served.partition("@")[0]
+    if kind == "absent":
+        return _absent(change, f"{feature} of {model}", statistics, thresholds)
+    if kind == "stale":
+        return _stale(change, served, statistics, thresholds)
+    if feature == "(volume)":
+        verb = "has as many events as usual again" if change == "resolved" else "has an unusual number of events"
+        return f"{model} {verb}: {count:,} in a window, where {_number(statistics['expected'])} are expected."
+    name = feature.strip("()")
+    verb = "no more events than may be" if change == "resolved" else "too many events"
+    share = f"a share of {_number(statistics[name])} (limit {_number(thresholds.get(name))})"
+    return f"Of {model}, {verb} were {_EVENTS[feature]}: {share} of {count:,} events."
+
+
 def _absent(change: str, what: str, statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
     if change == "resolved":
         return f"The {what} are coming again."
@@ -77,6 +107,14 @@ def _sequential(change: str, what: str, statistics: Mapping[str, float], detecto
     if not count:
         return f"{what} is no longer watched by {detector}."
     return f"{what} has not changed again: {detector} detected nothing in {count:,} examples."
+
+
+def _stale(change: str, served: str, statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+    model, champion = served.partition("@")[0], f"{statistics['champion']:.0f}"
+    if change == "resolved":
+        return f"{served} is no longer served in place of {model}@{champion}."
+    after, limit = _number(statistics["stale_s"]), _number(thresholds["stale_s"])
+    return f"{served} is still served {after} s after {model}@{champion} became champion (limit {limit} s)."
 
 
 def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class History:
         As in :class:`trimtab.events.examples.Examples`.
     refused
         Number of a row that is left out, to what is wrong with it.
+    refused_ms
+        Number of a row that is left out, to its event time.
     """
 
     rows: IntArray
@@ -52,6 +54,7 @@ class History:
     prediction: Column
     score: FloatArray
     refused: Mapping[int, str]
+    refused_ms: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.rows.size
@@ -66,6 +69,7 @@ class History:
             _take(self.prediction, where),
             self.score[where],
             self.refused,
+            self.refused_ms,
         )
 
     def chunks(self) -> Iterator[History]:
@@ -168,7 +172,7 @@ class _Reader:
         if not self._refused:
             return every
         kept: Any = np.setdiff1d(every.rows, list(self._refused))
-        return every.take(kept)
+        return replace(every.take(kept), refused_ms={row: int(times[row]) for row in self._refused})
 
     def _numbers(self, name: str) -> FloatArray:
         return np.array([self._number(row, name, value) for row, value in enumerate(self._columns[name])], np.float64)

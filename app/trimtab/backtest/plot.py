@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.backtest.report import plural
+
 __all__ = ["draw"]
 
 
@@ -39,16 +41,20 @@ def draw(found: Mapping[str, Any], png: Path) -> None:
         alerts = [a for a in found["alerts"] if a["kind"] == kind and a["feature"] in features]
         times = [_date(alert["event_time"]) for alert in alerts]
         rows = [features.index(alert["feature"]) + 0.5 for alert in alerts]
-        axes.scatter(
-            times, rows, marker=marker, s=44, color=colour, edgecolor="white", linewidth=0.7, label=f"alarm: {kind}"
-        )
+        # An alarm stands at its window's end, which may be the edge of the plot.
+        look = {"marker": marker, "s": 44, "color": colour, "edgecolor": "white", "linewidth": 0.7}
+        axes.scatter(times, rows, label=f"alarm: {kind}", clip_on=False, zorder=3, **look)
+    for window in windows:
+        if window["cut"]:
+            axes.axvspan(_date(window["start"]), _date(window["end"]), fill=False, hatch="//", edgecolor="white", lw=0)
     axes.set_yticks(np.arange(len(features)) + 0.5, features, fontsize=9)
     axes.invert_yaxis()
     locator = mdates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     axes.set_xlabel("event time (UTC)")
-    axes.set_title(f"{found['model']}: {found['alarms']} alarms", loc="left", fontsize=12)
+    cut = "; hatched: the data does not fill the window" if any(window["cut"] for window in windows) else ""
+    axes.set_title(f"{found['model']}: {plural(found['alarms'], 'alarm')}{cut}", loc="left", fontsize=12)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, frameon=False, fontsize=9)
     figure.savefig(png, dpi=130)
     plt.close(figure)

@@ -11,9 +11,10 @@ import numpy as np
 from trimtab.backtest.history import History
 from trimtab.backtest.run import Findings
 from trimtab.config import ModelConfig
+from trimtab.drift.evaluate import LEAST_REFERENCE
 from trimtab.windows import ClosedWindow
 
-__all__ = ["About", "iso", "report", "rows_of"]
+__all__ = ["About", "iso", "plural", "report", "rows_of", "too_few"]
 
 _DAY_MS = 86_400_000
 
@@ -50,6 +51,11 @@ class About(NamedTuple):
         refused = {str(row): why for row, why in sorted(history.refused.items())}
         return cls(len(history), int(history.time_ms[0]), int(history.time_ms[-1]), refused, row_at)
 
+    def cuts(self, start_ms: int, end_ms: int) -> bool:
+        """Whether the data began or ended within a window, by more than rows are apart on average."""
+        step_ms = (self.last_ms - self.first_ms) / max(1, self.rows - 1)
+        return start_ms < self.first_ms - step_ms or end_ms > self.last_ms + step_ms
+
 
 def report(
     name: str, model: ModelConfig, findings: Findings, about: About, healthy_until_ms: int | None = None
@@ -70,9 +76,7 @@ def report(
         "model": name,
         "rows": about.rows,
         "refused": dict(about.refused),
-        "windows": [
-            _window(window, metrics, whole=about.row_at(0) is not None) for window, metrics in findings.windows
-        ],
+        "windows": [_window(window, metrics, about) for window, metrics in findings.windows],
         "alerts": [{key: value for key, value in alert.items() if key != "event_time_ms"} for alert in alerts],
         "alarms": len(alerts),
         "false_alarms": false,
@@ -91,10 +95,33 @@ def rows_of(found: Mapping[str, Any]) -> Sequence[Sequence[str]]:
         p_value = "" if alert["p_value"] is None else f", p {max(alert['p_value'], 1e-300):.1g}"
         of = f"{alert['feature']} ({alert['segment']})" if alert["segment"] else str(alert["feature"])
         effect = "" if alert["effect"] is None else f" {alert['effect']:.3g}"
-        measured = f"{alert['statistic']}{effect}{p_value}"
+        measured = f"{alert['statistic']}{effect}{p_value}{', cut window' if alert['cut'] else ''}"
         row = "" if alert["row"] is None else f"{alert['row']:,}"
         lines.append((row, alert["event_time"], alert["kind"], of, measured))
     return lines
+
+
+def plural(count: int, what: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> plural(1, "alarm"), plural(2_000, "window")
+    ('1 alarm', '2,000 windows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def too_few(counts: Mapping[str, int]) -> str:
+    """What is to be known of features that the reference has too few values of.
+
+    Examples
+    --------
+    >>> too_few({"x": 5, "y": 0})
+    'warning: too few values in the reference to say anything: x (5), y (0); at least 30 are needed'
+    """
+    named = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    return f"warning: too few values in the reference to say anything: {named}; at least {LEAST_REFERENCE} are needed"
 
 
 def iso(time_ms: int) -> str:
@@ -126,6 +153,8 @@ def _alerts(about: About, findings: Findings) -> Iterable[dict[str, Any]]:
             "event_time_ms": end_ms,
             **_strongest(alert),
             "count": alert["evidence"]["count"],
+            "cut": alert["kind"] != "sequential"
+            and about.cuts(alert["evidence"]["start_ms"], alert["evidence"]["end_ms"]),
             "resolved_row": None if over is None else _row(over, about),
             "summary": alert["summary"],
         }
@@ -162,8 +191,9 @@ def _strongest(alert: Mapping[str, Any]) -> dict[str, Any]:
     return {"statistic": best, "effect": values[best], "p_value": p_values.get(best)}
 
 
-def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]], *, whole: bool) -> dict[str, Any]:
-    """One window; its offsets are rows when a ``whole`` table was played."""
+def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]], about: About) -> dict[str, Any]:
+    """One window; its offsets are rows when a table was played."""
+    whole = about.row_at(0) is not None
     features: dict[str, Any] = {}
     own: dict[str, float] = {}
     for metric in metrics:
@@ -182,6 +212,7 @@ def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]], *, whole
         "first_row": first,
         "last_row": last,
         "count": window.profile.count,
+        "cut": about.cuts(key.start_ms, key.end_ms),
         "status": metrics[0]["status"] if metrics else "ok",
         "metrics": own,
         "features": features,

@@ -12,6 +12,7 @@ from trimtab import performance
 from trimtab.backtest.history import VERSION, History
 from trimtab.config import ModelConfig
 from trimtab.drift import Nulls
+from trimtab.drift.evaluate import LEAST_REFERENCE
 from trimtab.errors import ConfigError
 from trimtab.events.examples import Examples
 from trimtab.profiles import PREDICTION, SCORE, Reference
@@ -19,9 +20,9 @@ from trimtab.profiles.groups import InputRows, PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.sequential.watch import Sequential, alarm_record
-from trimtab.windows import ClosedWindow, WindowState
+from trimtab.windows import Arrivals, Arrived, ClosedWindow, WindowState
 
-__all__ = ["Findings", "backtest", "detected", "judged", "reference_of"]
+__all__ = ["Findings", "backtest", "detected", "judged", "reference_of", "unusable"]
 
 _END_MS = 10**18
 
@@ -38,11 +39,14 @@ class Findings:
         Alert records, firing and resolved.
     late
         Metric records of rows that came too late.
+    stream
+        Metric records of the stream as a whole: refused, duplicates, volume.
     """
 
     windows: list[tuple[ClosedWindow, list[dict[str, Any]]]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)
+    stream: list[dict[str, Any]] = field(default_factory=list)
 
 
 def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
@@ -73,6 +77,13 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
         multivariate=model.drift.multivariate,
         sample=InputRows.of(history.predictions(name), model).sample(model),
     )
+
+
+def unusable(reference: Reference, model: ModelConfig) -> dict[str, int]:
+    """Features of which nothing will be said, since the reference has too few values of them, with how many it has."""
+    profiles = {name: reference.profile.find(name) for name in model.features}
+    counts = {name: 0 if profile is None else profile.count for name, profile in profiles.items()}
+    return {name: count for name, count in counts.items() if count < LEAST_REFERENCE}
 
 
 def backtest(name: str, model: ModelConfig, reference: Reference, history: History) -> Findings:
@@ -132,7 +143,7 @@ def judged(
         Source partitions; all of them were read to their end when the records end.
     """
     findings = Findings()
-    windows = WindowState(model.window, 0)
+    windows, arrivals = WindowState(model.window, 0), Arrivals(model.window, 0)
     verdicts = Verdicts(name, model, Nulls())
 
     def judge(closed: Sequence[ClosedWindow]) -> None:
@@ -142,9 +153,23 @@ def judged(
             findings.alerts.extend(alerts)
         findings.late.extend(verdicts.late(windows.take_late()))
 
+    def judge_stream(closed: Sequence[ClosedWindow], arrived: Sequence[Arrived]) -> None:
+        for metrics, alerts in (
+            verdicts.volume(closed, closed[-1].key.end_ms if closed else 0),
+            *(verdicts.arrived(window, window.end_ms) for window in arrived),
+        ):
+            findings.stream.extend(metrics)
+            findings.alerts.extend(alerts)
+
     for offset, record in enumerate(records):
-        judge(windows.step(offset, record, 0))
-    judge(windows.tick(dict.fromkeys(range(partitions), _END_MS)))
+        closed = windows.step(offset, record, 0)
+        judge(closed)
+        judge_stream(closed, arrivals.step(offset, record, 0))
+    everything = dict.fromkeys(range(partitions), _END_MS)
+    judge(windows.tick(everything))
+    # The data may end within the last windows, which says nothing about how much comes.
+    judge_stream([], arrivals.tick(everything))
+    findings.alerts.sort(key=lambda alert: alert["event_time_ms"])
     return findings
 
 
@@ -161,7 +186,13 @@ def _labelled(model: ModelConfig, history: History) -> Iterator[tuple[Examples, 
 
 
 def _records(partials: Partials, history: History, name: str) -> Iterator[dict[str, Any]]:
+    # A refused row of before the history was never played.
+    last = int(history.rows[0])
     for chunk in history.chunks():
+        before, last = last, int(chunk.rows[-1])
+        refused = [ms for row, ms in history.refused_ms.items() if before < row < last]
+        if refused:
+            partials.arrive("refused", "predictions", 0, np.array(refused, np.int64))
         partials.add_predictions(chunk.predictions(name))
         labelled = chunk.examples(partials.model)
         if labelled is not None:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError as RawError
 
 from trimtab.config import Config
 from trimtab.errors import KafkaError
-from trimtab.events import decode
+from trimtab.events import EventError, decode
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.examples import Examples, decode_examples
 from trimtab.kafka.clients import consumer, message_of
@@ -120,10 +120,18 @@ class TopicHistory:
             self._collected.profile(table)
         self._collected.add(taken.outcomes)
         for row, error in decoded.refused:
+            self._count(error, place, chunk[row].timestamp()[1], chunk[row].value() or b"", None)
             self.refused[f"{place[0]}[{place[1]}]@{chunk[row].offset()}"] = str(error)
         for one in taken.outcomes.refused:
+            self._count(one.error, (one.topic, one.partition), one.timestamp_ms, b"", one.model)
             self.refused[f"{self._topics.prefix}{one.topic}[{one.partition}]@{one.offset}"] = str(one.error)
         return decoded.events
+
+    def _count(self, error: EventError, place: Place, timestamp_ms: int, value: bytes, model: str | None) -> None:
+        topic, partition = place
+        self._collected.count(
+            error, topic=topic, partition=partition, timestamp_ms=timestamp_ms, value=value, model=model
+        )
 
     def _profiles(self) -> Iterator[dict[str, Any]]:
         for output in self._collected.profiles(self._config.kafka.partitions):
@@ -136,9 +144,10 @@ class TopicHistory:
     def _hear(self, record: dict[str, Any]) -> None:
         self.predictions += record["counts"].get("predictions", 0)
         for profile in record["profiles"]:
-            start, end = profile["start_ms"], profile["end_ms"]
+            start = profile["start_ms"]
             self.first_ms = start if self.first_ms is None else min(self.first_ms, start)
-            self.last_ms = end if self.last_ms is None else max(self.last_ms, end)
+        for clock in record["clocks"]:
+            self.last_ms = clock["time_ms"] if self.last_ms is None else max(self.last_ms, clock["time_ms"])
 
 
 def _ended(message: Any) -> Place:

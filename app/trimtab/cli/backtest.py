@@ -12,6 +12,7 @@ import typer
 from trimtab.cli.common import ConfigPath, iso_time, load
 
 if TYPE_CHECKING:
+    from trimtab.backtest import History
     from trimtab.config import ModelConfig
 
 __all__ = ["backtest", "register"]
@@ -84,7 +85,7 @@ class _Source:
 
     def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
         """The report of one configuration."""
-        from trimtab.backtest import backtest, read_history, reference_of
+        from trimtab.backtest import backtest, read_history, reference_of, unusable
         from trimtab.backtest.report import About, report
 
         name, spec = _model(config, model)
@@ -98,7 +99,7 @@ class _Source:
 
                 raise ConfigError(
                     f"{self._file}: {len(history):,} rows, and the first {count:,} are the reference, so none is left "
-                    "to be tested; give fewer --reference-rows, or another file as --reference"
+                    f"to be tested{_refused(history)}; give fewer --reference-rows, or another file as --reference"
                 )
             before, where = history.take(slice(0, count)), f"rows 0 to {int(history.rows[count - 1])}"
             history = history.take(slice(count, None))
@@ -106,7 +107,8 @@ class _Source:
         findings = backtest(name, spec, made, history)
         until = _time_of(self._healthy_until, history.rows, history.time_ms)
         found = report(name, spec, findings, About.of(history), until)
-        return {"file": str(self._file), "reference": {"from": where, "rows": len(before)}, **found}
+        against = {"from": where, "rows": len(before), "too_few": unusable(made, spec)}
+        return {"file": str(self._file), "reference": against, **found}
 
 
 class _Topics:
@@ -119,7 +121,7 @@ class _Topics:
 
     def run(self, config: Path | None, model: str | None) -> dict[str, Any]:
         """The report of one configuration."""
-        from trimtab.backtest import read_history, reference_of
+        from trimtab.backtest import read_history, reference_of, unusable
         from trimtab.backtest.report import About, iso, report
         from trimtab.backtest.run import detected, judged
         from trimtab.backtest.topics import TopicHistory
@@ -151,7 +153,8 @@ class _Topics:
         where = "the versions' own" if self._reference is None else str(self._reference)
         rows = 0 if given is None else given.profile.count
         found = report(name, spec, findings, about, until)
-        return {"file": f"topics since {iso(self._since_ms)}", "reference": {"from": where, "rows": rows}, **found}
+        against = {"from": where, "rows": rows, "too_few": {} if given is None else unusable(given, spec)}
+        return {"file": f"topics since {iso(self._since_ms)}", "reference": against, **found}
 
 
 def _since(text: str) -> int:
@@ -194,9 +197,11 @@ def _iso(text: str, option: str) -> int:
 
 
 def _words(found: dict[str, Any]) -> str:
-    from trimtab.backtest.report import rows_of
+    from trimtab.backtest.report import plural, rows_of, too_few
 
-    lines = [f"{Path(found['file']).name}: {found['rows']:,} rows against {_against(found['reference'])}"]
+    lines = [f"{Path(found['file']).name}: {plural(found['rows'], 'row')} against {_against(found['reference'])}"]
+    if found["reference"]["too_few"]:
+        lines.append(too_few(found["reference"]["too_few"]))
     table = rows_of(found)
     if table:
         heads = ("row", "event time", "kind", "feature", "measured")
@@ -212,15 +217,27 @@ def _words(found: dict[str, Any]) -> str:
     allowed = (
         "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
     )
+    alarms, windows = plural(found["alarms"], "alarm"), plural(judged, "window")
     beside = sum(alert["kind"] == "sequential" for alert in found["alerts"])
     own = f" ({beside} of sequential detectors, outside any budget)" if beside else ""
-    lines.append(f"{found['alarms']} alarms{own} in {judged} windows, {budget['days']:.1f} days{allowed}")
+    lines.append(f"{alarms}{own} in {windows}, {budget['days']:.1f} days{allowed}")
+    cut = [window for window in found["windows"] if window["cut"] and window["kind"] == "inputs"]
+    if cut:
+        spans = dict.fromkeys(f"{window['start']} to {window['end']}" for window in cut)
+        lines.append(f"cut, since the data does not fill them: {', '.join(spans)}")
     if false is not None:
         lines.append(f"{false} of them false")
     if found["refused"]:
         row, why = next(iter(found["refused"].items()))
-        lines.append(f"{len(found['refused']):,} rows would be refused, such as row {row}: {why}")
+        lines.append(f"{plural(len(found['refused']), 'row')} would be refused, such as row {row}: {why}")
     return "\n".join(lines)
+
+
+def _refused(history: History) -> str:
+    if not history.refused:
+        return ""
+    row, why = next(iter(sorted(history.refused.items())))
+    return f" ({len(history.refused):,} more would be refused, such as row {row}: {why})"
 
 
 def _against(reference: dict[str, Any]) -> str:

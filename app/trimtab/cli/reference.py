@@ -44,7 +44,8 @@ def set_(
     config: ConfigPath = None,
 ) -> None:
     """Compare a version's windows with the rows of a file from now on; the next promotion has its own reference."""
-    from trimtab.backtest import read_history, reference_of
+    from trimtab.backtest import read_history, reference_of, unusable
+    from trimtab.backtest.report import too_few
 
     loaded = load_connected(config)
     with _registry(loaded, model) as index:
@@ -56,6 +57,9 @@ def set_(
     named = replace(made, id=f"{model}@{of}/{digest[:12]}")
     _publish(loaded, model, of, named, {"file": file.name, "sha256": digest, "rows": float(len(history))}, actor)
     typer.echo(f"{model}@{of} is compared with {named.id}: {len(history):,} rows of {file.name}.")
+    short = unusable(made, loaded.models[model])
+    if short:
+        typer.echo(too_few(short), err=True)
     if history.refused:
         row, why = next(iter(sorted(history.refused.items())))
         typer.echo(f"{len(history.refused):,} rows were left out, such as row {row}: {why}")

@@ -216,23 +216,32 @@ class DriftSpec(Strict):
 
 
 class AbsenceSpec(Strict):
-    """How long (wall time) nothing may come before that is an alert; null never is one."""
+    """How long (wall time) nothing may come before that is an alert; null never is one.
+
+    ``stale`` is how long a service may take to serve another champion: it is known without being told, so it is on.
+    """
 
     predictions: Milliseconds | None = None
     labels: Milliseconds | None = None
+    stale: Milliseconds | None = Field(default=600_000, gt=0)
 
 
 class QualitySpec(Strict):
     """Limits of the data-quality checks; null switches one off.
 
     ``corrupt`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor by which median and
-    spread are multiplied or divided alike.
+    spread are multiplied or divided alike. ``refused`` and ``duplicates`` are shares of all events that came.
+    ``volume`` is a factor by which a window's events are fewer or more than in those before; a season that is longer
+    than a window may break it every day, so it is off.
     """
 
     constant: bool = True
     corrupt: Share | None = 0.0
     out_of_domain: Share | None = 0.01
     unit_change: float | None = Field(default=5.0, gt=1)
+    refused: Share | None = 0.01
+    duplicates: Share | None = 0.05
+    volume: float | None = Field(default=None, gt=1)
 
 
 class PerformanceTest(Strict):
@@ -381,6 +390,10 @@ class ModelConfig(Strict):
             if name not in self.features:
                 raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
         self._seasonal()
+        if self.quality.volume is not None and self.window.count is not None:
+            raise ValueError(
+                "quality.volume: windows by count all have the same number of events; leave one of them out"
+            )
         regression = {"mae", "rmse"}
         for test in self.performance:
             if (test.metric in regression) != (self.task == "regression"):

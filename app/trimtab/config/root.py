@@ -14,12 +14,33 @@ __all__ = ["CollectorConfig", "Config", "DashboardConfig", "KafkaConfig"]
 
 Positive = Annotated[int, Field(gt=0)]
 
+# What exactly-once, the order of events, and where keys land rest on; by librdkafka's names and their aliases.
+_OURS = frozenset(
+    (
+        "acks",
+        "auto.commit.enable",
+        "auto.offset.reset",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.idempotence",
+        "enable.partition.eof",
+        "group.id",
+        "group.instance.id",
+        "group.protocol",
+        "isolation.level",
+        "partition.assignment.strategy",
+        "partitioner",
+        "request.required.acks",
+        "transactional.id",
+    )
+)
+
 
 class KafkaConfig(Strict):
     """Where Kafka is. Without ``bootstrap_servers`` the embedded broker is used.
 
-    ``librdkafka`` settings are passed to every confluent-kafka client; their values are masked when shown, since
-    passwords are among them.
+    ``librdkafka`` settings are passed to every confluent-kafka client, and win over ours; those that guarantees rest on
+    are refused. Their values are masked when shown, since passwords are among them.
     """
 
     bootstrap_servers: str | None = None
@@ -33,6 +54,16 @@ class KafkaConfig(Strict):
     def _as_text(cls, value: object) -> object:
         if isinstance(value, dict):
             return {name: v if isinstance(v, SecretStr) else SecretStr(_text(name, v)) for name, v in value.items()}
+        return value
+
+    @field_validator("librdkafka")
+    @classmethod
+    def _theirs(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in value:
+            if name in ("bootstrap.servers", "metadata.broker.list"):
+                raise ValueError(f"{name}: give it as kafka.bootstrap_servers")
+            if name in _OURS:
+                raise ValueError(f"{name}: Trimtab sets it, since its guarantees rest on it; remove it")
         return value
 
 

@@ -291,7 +291,7 @@ def _refuse(outcomes: Outcomes, topic: str, table: Table, row: int, reason: Reas
 def _refused(topic: str, table: Table, row: int, error: EventError) -> Refused:
     sources = table.sources
     where = sources.partition, int(sources.offset[row]), int(sources.timestamp_ms[row])
-    return Refused(topic, _id(table, row), *where, error)
+    return Refused(topic, _id(table, row), *where, error, getattr(table, "model", None))
 
 
 def _id(table: Table, row: int) -> str:

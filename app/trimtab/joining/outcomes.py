@@ -29,6 +29,8 @@ class Refused:
     ----------
     topic
         'features', 'predictions' or 'labels'.
+    model
+        None when it names none.
     """
 
     topic: str
@@ -37,6 +39,7 @@ class Refused:
     offset: int
     timestamp_ms: int
     error: EventError
+    model: str | None = None
 
 
 @dataclass(slots=True)

@@ -26,8 +26,13 @@ def _base(config: KafkaConfig, client_id: str) -> dict[str, Any]:
         "reconnect.backoff.max.ms": 2_000,
         # Connection losses are reported by the calls that fail; librdkafka's own lines would go to stderr twice.
         "log_level": 2,
-        **{name: value.get_secret_value() for name, value in config.librdkafka.items()},
+        **_given(config),
     }
+
+
+def _given(config: KafkaConfig) -> dict[str, str]:
+    """The user's own settings, which win; those that must not are refused with the configuration."""
+    return {name: value.get_secret_value() for name, value in config.librdkafka.items()}
 
 
 def admin(config: KafkaConfig) -> AdminClient:
@@ -73,6 +78,7 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
             "partition.assignment.strategy": "range",
         }
         | _dotted(settings)
+        | _given(config)
     )
 
 
@@ -91,6 +97,7 @@ def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
             "retry.backoff.ms": 5,
         }
         | _dotted(settings)
+        | _given(config)
     )
 
 

@@ -19,6 +19,7 @@ __all__ = ["Partials"]
 
 _RECORD_BYTES = 1_000_000  # the topics take four times as much
 _Key = tuple[str, int, str, int]
+_Place = tuple[str, int, int]
 
 
 class Partials:
@@ -40,10 +41,11 @@ class Partials:
         self._clocks: dict[tuple[str, int], int] = {}
         # One reference per version and flush: profiles of two frames do not merge.
         self._references: dict[int, Reference | None] = {}
+        self._arrivals: dict[_Place, dict[str, int]] = {}
         self.counts: Counter[str] = Counter()
 
     def __bool__(self) -> bool:
-        return bool(self._groups or self.counts)
+        return bool(self._groups or self.counts or self._arrivals)
 
     def __len__(self) -> int:
         """Profiles that were begun."""
@@ -55,12 +57,31 @@ class Partials:
         categories = dict(zip(self.model.categorical, rows.categories, strict=True))
         self._add("inputs", table.version, table.time_ms, rows, table.sources, categories)
         self.counts["predictions"] += len(table)
+        self.arrive("used", "predictions", table.sources.partition, table.sources.timestamp_ms)
 
     def add_examples(self, examples: Examples, sources: Sources) -> None:
         """Labelled examples; ``sources`` are those of their labels."""
         rows = PerformanceRows.of(examples)
         self._add("performance", examples.version, examples.time_ms, rows, sources, examples.features)
         self.counts["examples"] += len(examples)
+        self.arrive("used", "labels", sources.partition, sources.timestamp_ms)
+
+    def arrive(self, what: str, topic: str, partition: int, timestamp_ms: IntArray) -> None:
+        """Events of an input topic came to be ``used``, were ``refused``, or are ``duplicates``.
+
+        Parameters
+        ----------
+        timestamp_ms
+            Kafka's, shape ``(n,)``: what is refused may have no event time.
+        """
+        size = self.model.window.size
+        starts, counts = np.unique(timestamp_ms - timestamp_ms % size, return_counts=True)
+        for start_ms, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            empty = {"latest_ms": start_ms, "used": 0, "refused": 0, "duplicates": 0}
+            found = self._arrivals.setdefault((topic, partition, start_ms), empty)
+            found[what] += count
+            inside = timestamp_ms[timestamp_ms < start_ms + size]
+            found["latest_ms"] = max(found["latest_ms"], int(inside.max()))
 
     def build(self, source_partitions: int) -> list[dict[str, Any]]:
         """The profile records of everything gathered, as schema ``profile`` has them; starts anew.
@@ -75,6 +96,10 @@ class Partials:
             {"kind": kind, "partition": partition, "time_ms": time_ms}
             for (kind, partition), time_ms in sorted(self._clocks.items())
         ]
+        records[-1]["arrivals"] = [
+            {"topic": topic, "partition": partition, "start_ms": start_ms, **found}
+            for (topic, partition, start_ms), found in sorted(self._arrivals.items())
+        ]
         self.clear()
         return records
 
@@ -82,11 +107,12 @@ class Partials:
         """Forget everything gathered."""
         self._groups.clear()
         self._clocks.clear()
+        self._arrivals.clear()
         self._references.clear()
         self.counts.clear()
 
     def _record(self, source_partitions: int, profiles: list[dict[str, Any]]) -> dict[str, Any]:
-        empty: dict[str, Any] = {"clocks": [], "counts": {}}
+        empty: dict[str, Any] = {"clocks": [], "counts": {}, "arrivals": []}
         return {"model": self._name, "source_partitions": source_partitions, "profiles": profiles, **empty}
 
     def _add(

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from trimtab.config import Config
-from trimtab.events import EventError, dead_letter, encode
+from trimtab.events import EventError, Reason, dead_letter, encode
 from trimtab.events.examples import Examples, encode_examples
+from trimtab.events.naming import Naming
 from trimtab.events.tables import PredictionTable
 from trimtab.joining import Joined, Outcomes
 from trimtab.kafka.topics import Topics, partition_of
@@ -18,6 +19,8 @@ from trimtab.profiles.partials import Partials
 
 __all__ = ["Collected", "Output"]
 
+# That the other part of a pair never came is said long after the event did.
+_ALONE = frozenset({Reason.LABEL_WITHOUT_PREDICTION, Reason.PREDICTION_WITHOUT_FEATURES})
 # One example batch must stay far below the topic's message limit.
 MAX_BATCH_EXAMPLES = 500
 
@@ -49,6 +52,7 @@ class Collected:
             name: Partials(name, model, lambda version, name=name: reference_of(name, version))  # type: ignore[misc]
             for name, model in config.models.items()
         }
+        self._naming = Naming(config.models)
         self._examples: dict[str, list[Examples]] = {}
         self._dead: list[Output] = []
 
@@ -79,12 +83,25 @@ class Collected:
         timestamp_ms: int,
         key: bytes | None,
         value: bytes,
+        model: str | None = None,
     ) -> None:
-        """Take one event that goes to dead letters."""
+        """Take one event that goes to dead letters; ``model`` is its model, where the join knows it."""
+        self.count(error, topic=topic, partition=partition, timestamp_ms=timestamp_ms, value=value, model=model)
         letter = dead_letter(
             error, topic=topic, partition=partition, offset=offset, timestamp_ms=timestamp_ms, key=key, value=value
         )
         self._dead.append(Output(self._topics.dead_letters, topic.encode(), letter))
+
+    def count(
+        self, error: EventError, *, topic: str, partition: int, timestamp_ms: int, value: bytes, model: str | None
+    ) -> None:
+        """Count one event that cannot be used, for the model that it belongs to, as far as it can be told."""
+        name = self._naming.model_of(value) if model is None else model
+        if name is None or error.reason in _ALONE:
+            return
+        what = "duplicates" if error.reason is Reason.DUPLICATE else "refused"
+        stamps = np.array([max(0, timestamp_ms)], np.int64)
+        self._partials[name].arrive(what, topic.removeprefix(self._topics.prefix), partition, stamps)
 
     def outputs(self) -> Iterator[Output]:
         """The dead letters and examples of this flush; what others wait for comes first."""

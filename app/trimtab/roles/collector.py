@@ -197,6 +197,7 @@ class Collector:
                 timestamp_ms=one.timestamp_ms,
                 key=one.event_id.encode(),
                 value=(message.value() or b"") if message is not None else b"",
+                model=one.model,
             )
 
     def _expire(self) -> None:

@@ -37,7 +37,17 @@ from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_ap
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts, metric_key
-from trimtab.windows import Absence, ClosedWindow, ReadThrough, Silence, WindowState
+from trimtab.windows import (
+    Absence,
+    Arrivals,
+    Arrived,
+    ClosedWindow,
+    ReadThrough,
+    Silence,
+    Stale,
+    Staleness,
+    WindowState,
+)
 
 __all__ = ["run"]
 
@@ -210,7 +220,11 @@ class _Partition:
         await self._output.start()
         table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self.tp.partition)
         self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
-        for name in _awaited(self._config, self.tp.partition):
+        # An alert that fires is to be resolved, even if nothing comes any more.
+        stale = [
+            key.removeprefix(f"{ROLE}/") for key, state in self._states.items() if state.get("stale", {}).get("told")
+        ]
+        for name in (*_awaited(self._config, self.tp.partition), *stale):
             self._model(name)
         self._publisher = asyncio.create_task(self._publish_all())
 
@@ -234,13 +248,13 @@ class _Partition:
         self.taken, self.active_s = offset + 1, time.monotonic()
         if model is None:
             acknowledge(self._app, self.tp, [offset])
-        elif closed:
+        elif closed or model.arrived:
             self._publish(model, closed)
 
     def waits(self) -> bool:
         """Whether a window waits for a source partition that may be idle."""
         now_ms = _now_ms()
-        return any(model.windows.waits(now_ms) or model.absence.waits(now_ms) for model in self._models.values())
+        return any(model.waits(now_ms) for model in self._models.values())
 
     def see(self, now_ms: int, found: Progress, end: int) -> None:
         """How far the collectors were at this moment, and the end of these profiles after it."""
@@ -257,8 +271,14 @@ class _Partition:
         for model in self._models.values():
             closed = model.windows.tick(read_until_ms)
             model.silences += model.absence.changes(min(read_until_ms.values()))
-            if closed or model.windows.has_late or model.silences:
+            model.stale += self._stale(model, min(read_until_ms.values()))
+            model.arrived += model.arrivals.tick(read_until_ms)
+            if closed or model.windows.has_late or model.silences or model.stale or model.arrived:
                 self._publish(model, closed)
+
+    def _stale(self, model: _Model, read_until_ms: int) -> list[Stale]:
+        champion = self._references.champion(model.name)
+        return model.staleness.changes(champion, lambda v: self._references.knows(model.name, v), read_until_ms)
 
     def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
         self._due.setdefault(model.name, []).extend(closed)
@@ -311,9 +331,19 @@ class _Partition:
             new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
+        new_metrics, new_alerts = model.verdicts.volume(closed, _now_ms())
+        metrics += new_metrics
+        alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
         alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]
+        arrived, model.arrived = model.arrived, []
+        for window_of_arrival in arrived:
+            new_metrics, new_alerts = model.verdicts.arrived(window_of_arrival, _now_ms())
+            metrics += new_metrics
+            alerts += new_alerts
+        stale, model.stale = model.stale, []
+        alerts += [alert for change in stale for alert in model.verdicts.stale(change, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         for alert in alerts:
@@ -343,13 +373,27 @@ class _Model:
         limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
         self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
         self.silences: list[Silence] = []
+        self.arrivals = Arrivals(model.window, _now_ms(), state.get("arrivals"))
+        self.arrived: list[Arrived] = []
+        self.staleness = Staleness(model.absence.stale, state.get("stale"))
+        self.stale: list[Stale] = []
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""
         closed = self.windows.step(offset, batch, now_ms)
+        self.arrived += self.arrivals.step(offset, batch, now_ms)
         self.absence.hear((profile["kind"] for profile in batch["profiles"]), now_ms)
+        for profile in batch["profiles"]:
+            if profile["kind"] == "inputs":
+                # A producer's clock may be ahead, and would be heard for ever.
+                self.staleness.hear(int(profile["version"]), min(now_ms, int(profile["last_produced_ms"])))
         return closed
+
+    def waits(self, now_ms: int) -> bool:
+        """Whether it matters what is unread."""
+        parts = (self.windows, self.absence, self.arrivals, self.staleness)
+        return any(part.waits(now_ms) for part in parts)
 
     def snapshot(self) -> dict[str, Any]:
         """The state record: what a successor needs beside the unacknowledged records."""
@@ -358,6 +402,8 @@ class _Model:
             "offset": self.windows.offset,
             "windows": self.windows.snapshot(),
             "verdicts": self.verdicts.snapshot(),
+            "stale": self.staleness.snapshot(),
+            "arrivals": self.arrivals.snapshot(),
         }
 
 

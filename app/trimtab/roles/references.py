@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from trimtab.profiles import Reference
+from trimtab.windows import Champion
 
 __all__ = ["AGAIN_S", "References"]
 
@@ -16,6 +17,8 @@ AGAIN_S = 5.0
 
 class _Index(Protocol):
     def refresh(self, timeout_s: float = 5.0) -> None: ...
+
+    def champion(self, model: str) -> Mapping[str, Any] | None: ...
 
     def manifest(self, model: str, version: int) -> Mapping[str, Any] | None: ...
 
@@ -41,6 +44,15 @@ class References:
         if self._index.manifest(model, version) is None:
             self._look_for((model, version))
         return self._index.reference(model, version)
+
+    def champion(self, model: str) -> Champion | None:
+        """The champion as the index knows it now."""
+        alias = self._index.champion(model)
+        return None if alias is None else Champion(int(alias["version"]), int(alias["changed_ms"]))
+
+    def knows(self, model: str, version: int) -> bool:
+        """Whether the index has a version now."""
+        return self._index.manifest(model, version) is not None
 
     def _look_for(self, version: tuple[str, int]) -> None:
         now = self._now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
 from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import RECONSTRUCTION, Reference
-from trimtab.quality import problems
+from trimtab.quality import Amount, Volume, problems
+from trimtab.quality.volume import MOST
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
-from trimtab.windows import ClosedWindow, LateEvents, Silence, WindowKey
+from trimtab.windows import Arrived, ClosedWindow, LateEvents, Silence, Stale, WindowKey
 
 __all__ = ["Verdicts", "metric_key"]
 
@@ -47,7 +48,7 @@ class _Finding:
     """One verdict that concerns one alert."""
 
     kind: str
-    feature: str
+    feature: str | None
     signal: Signal
     evidence: Evidence
 
@@ -82,6 +83,8 @@ class Verdicts:
         self._name = name
         self._model = model
         self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
+        self._volume = None if model.quality.volume is None else Volume(model.quality.volume, wire.get("volume"))
+        self._counted_until: int | None = wire.get("counted_until")
         self._calibration: Calibration | None = None
         if model.drift.method == "calibrated":
             budget = Budget(*model.drift.budget, earned=float(wire.get("earned", 0.0)))
@@ -96,6 +99,8 @@ class Verdicts:
         return {
             "alerts": alerts,
             "earned": 0.0 if self._calibration is None else self._calibration.budget.earned,
+            "volume": None if self._volume is None else self._volume.snapshot(),
+            "counted_until": self._counted_until,
             "first": {} if self._first is None else self._first.snapshot(),
         }
 
@@ -124,6 +129,49 @@ class Verdicts:
             self._calibration.budget.settle(len(began))
         return metrics, alerts
 
+    def volume(self, closed: Sequence[ClosedWindow], now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Metric and alert records of how many events windows have; those that ended together closed together.
+
+        Versions count together, so a promotion changes nothing. Empty windows between two others count; the first is
+        left out, since it may have begun before the model was seen. Of hopping windows, those that do not overlap.
+        """
+        size = self._model.window.size
+        spans: dict[tuple[int, int], list[ClosedWindow]] = {}
+        for window in closed if self._volume is not None else ():
+            key = window.key
+            whole = key.end_ms - key.start_ms == size and not key.start_ms % size
+            if key.kind == "inputs" and not key.segment and whole:
+                spans.setdefault((key.start_ms, key.end_ms), []).append(window)
+        metrics: list[dict[str, Any]] = []
+        alerts: list[dict[str, Any]] = []
+        for (start_ms, end_ms), windows in sorted(spans.items()):
+            before, self._counted_until = self._counted_until, end_ms
+            if before is None or start_ms < before:
+                continue
+            for empty_ms in range(max(before, start_ms - MOST * size), start_ms, size):
+                alerts += self._amount(empty_ms, [], metrics, now_ms)
+            alerts += self._amount(start_ms, windows, metrics, now_ms)
+        return metrics, alerts
+
+    def _amount(
+        self, start_ms: int, windows: Sequence[ClosedWindow], metrics: list[dict[str, Any]], now_ms: int
+    ) -> Iterator[dict[str, Any]]:
+        """Judge the count of one window of all versions."""
+        level = self._model.drift.alpha
+        if self._calibration is not None:
+            level = min(1.0, self._calibration.budget.per_ms * self._model.window.size)
+        count = sum(window.profile.count for window in windows)
+        amount = None if self._volume is None else self._volume.judge(count, level)
+        if amount is None:
+            return
+        version = max((window.key.version for window in windows), default=0)
+        key = WindowKey("inputs", version, None, "", start_ms, start_ms + self._model.window.size)
+        status = "quality" if amount.wrong else "ok"
+        metrics.append(self._metric(key, None, "volume", amount.ratio, count, status, amount.p_value))
+        evidence = _evidence_of_volume(key, amount, self._model.quality.volume or 0.0, windows)
+        signal = Signal.BAD if amount.wrong else Signal.GOOD
+        yield from self._apply(key, _Finding("quality", "(volume)", signal, evidence), now_ms)
+
     def absent(self, silence: Silence, now_ms: int) -> list[dict[str, Any]]:
         """Alert records of predictions or labels that stopped, or came again."""
         what = {"inputs": "predictions", "performance": "labels"}[silence.kind]
@@ -142,6 +190,60 @@ class Verdicts:
         finding = _Finding("absent", what, Signal.BAD if silence.silent else Signal.GOOD, evidence)
         key = WindowKey(silence.kind, 0, None, "", silence.heard_ms, now_ms)
         return list(self._apply(key, finding, now_ms, _AT_ONCE))
+
+    def stale(self, stale: Stale, now_ms: int) -> list[dict[str, Any]]:
+        """Alert records of a version that is served though another one is champion, or is no longer."""
+        champion, after_ms = stale.champion, stale.heard_ms - stale.champion.since_ms
+        evidence = Evidence(
+            statistics={
+                "served": float(stale.version),
+                "champion": float(champion.version),
+                "champion_since_s": champion.since_ms / 1_000,
+                "stale_s": after_ms / 1_000,
+            },
+            p_values={},
+            thresholds={"stale_s": stale.limit_ms / 1_000},
+            count=0,
+            start_ms=champion.since_ms,
+            end_ms=stale.heard_ms,
+            last_produced_ms=stale.heard_ms,
+            reference=None,
+            offsets={},
+            exceeded=("stale_s",) if stale.stale else (),
+        )
+        finding = _Finding("stale", None, Signal.BAD if stale.stale else Signal.GOOD, evidence)
+        key = WindowKey("inputs", stale.version, None, "", champion.since_ms, stale.heard_ms)
+        return list(self._apply(key, finding, now_ms, _AT_ONCE))
+
+    def arrived(self, arrived: Arrived, now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Metric and alert records of what was refused and what came twice in one window of arrival."""
+        key = WindowKey("inputs", 0, None, "", arrived.start_ms, arrived.end_ms)
+        spec, total = self._model.quality, arrived.total
+        metrics: list[dict[str, Any]] = []
+        alerts: list[dict[str, Any]] = []
+        for name, count, limit in (
+            ("refused", arrived.refused, spec.refused),
+            ("duplicates", arrived.duplicates, spec.duplicates),
+        ):
+            share, enough = count / total, total >= self._model.window.min_count
+            bad = enough and limit is not None and share > limit
+            status = "too_few" if not enough else "quality" if bad else "ok"
+            metrics.append(self._metric(key, None, name, share, total, status))
+            evidence = Evidence(
+                statistics={name: share},
+                p_values={},
+                thresholds={} if limit is None else {name: limit},
+                count=total,
+                start_ms=arrived.start_ms,
+                end_ms=arrived.end_ms,
+                last_produced_ms=arrived.end_ms,
+                reference=None,
+                offsets={},
+                exceeded=(name,) if bad else (),
+            )
+            signal = Signal.NOTHING if not enough or limit is None else Signal.BAD if bad else Signal.GOOD
+            alerts += self._apply(key, _Finding("quality", f"({name})", signal, evidence), now_ms)
+        return metrics, alerts
 
     def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
         """Metric records of what came too late."""
@@ -169,6 +271,11 @@ class Verdicts:
         spoilt = False
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
+            if not measured:
+                # That nothing was said of it is to be seen too.
+                found = window.profile.find(verdict.feature)
+                values = 0.0 if found is None else float(found.count)
+                metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
             for name, m in sorted(measured.items()):
                 metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
             evidence = _evidence(
@@ -200,7 +307,7 @@ class Verdicts:
         key, profile = window.key, window.profile
         if profile.count < self._model.window.min_count:
             return
-        wrong_with = {finding.feature for finding in findings if finding.signal is Signal.BAD}
+        wrong_with = {f.feature for f in findings if f.feature is not None and f.signal is Signal.BAD}
         if self._moving is not None and reference is not None:
             healthy = [verdict for verdict in verdicts if verdict.feature not in wrong_with]
             self._moving.add(key, profile.without(wrong_with), _values(healthy))
@@ -345,6 +452,21 @@ class Verdicts:
 
 def _values(verdicts: Iterable[FeatureVerdict]) -> dict[str, dict[str, float]]:
     return {v.feature: {name: m.value for name, m in v.measured.items()} for v in verdicts if v.measured}
+
+
+def _evidence_of_volume(key: WindowKey, amount: Amount, factor: float, windows: Sequence[ClosedWindow]) -> Evidence:
+    return Evidence(
+        statistics={"volume": amount.ratio, "expected": amount.expected},
+        p_values={"volume": amount.p_value},
+        thresholds={"volume": factor},
+        count=amount.events,
+        start_ms=key.start_ms,
+        end_ms=key.end_ms,
+        last_produced_ms=max((window.last_produced_ms for window in windows), default=key.end_ms),
+        reference=None,
+        offsets={},
+        exceeded=("volume",) if amount.wrong else (),
+    )
 
 
 def _evidence(

@@ -132,12 +132,48 @@ def write(tmp_path: Path, text: str) -> Path:
         ("x,up\n", "no rows"),
         ("x,up\n" + "1,0\n" * 20, "none is left to be tested"),
         ("x,up\n" + "one,0\n" * 30, "no row can be used; row 0: x: 'one' where a number is expected"),
+        (
+            "x,up\n" + "1,0\n" * 20 + "one,0\n" * 9,
+            "none is left to be tested (9 more would be refused, such as row 20: x: 'one' where a number is expected)",
+        ),
     ],
 )
 def test_bad_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str) -> None:
     path = write(tmp_path, text)
     assert run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml")]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "warned"),
+    [
+        ([str(k % 9) for k in range(80)], {"too_few"}, "x (20); at least 30 are needed"),
+        (["5"] * 40 + [str(k % 9) for k in range(40)], {"drift"}, ""),
+        (["5"] * 80, {"ok"}, ""),
+        ([""] * 80, {"no_reference"}, "x (0); at least 30 are needed"),
+        (["", *[str(k % 9) for k in range(39)], *[""] * 40], {"missing"}, ""),
+        ([*[str(k % 9) for k in range(40)], *["5"] * 40], {"quality"}, ""),
+        ([*[str(k % 9) for k in range(40)], *["one", "2"] * 20], {"refused"}, "20 rows would be refused"),
+    ],
+)
+def test_bad_values_have_a_status_or_an_alarm(
+    tmp_path: Path, values: list[str], expected: set[str], warned: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Too few in the reference, one value, all missing, wrong types: what is said is said on purpose."""
+    path = write(tmp_path, "x,up\n" + "".join(f"{value},{k % 2}\n" for k, value in enumerate(values)))
+    out, rows = tmp_path / "out.json", "20" if expected == {"too_few"} else "40"
+    config = tmp_path / "trimtab.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("first_version_after: 20", f"first_version_after: {rows}"), encoding="utf-8")
+    assert run(["backtest", str(path), "--config", str(config), "--json", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert warned in said
+    assert ("warning" in said) == ("at least 30" in warned)
+    found = json.loads(out.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} in it"))
+    statuses = {window["features"]["x"]["status"] for window in found["windows"] if window["kind"] == "inputs"}
+    kinds = {alert["feature"].strip("()") if "(" in alert["feature"] else alert["kind"] for alert in found["alerts"]}
+    assert expected <= statuses | kinds
+    assert found["reference"]["too_few"].keys() == ({"x"} if "at least" in warned else set())
 
 
 @pytest.mark.parametrize("values", [["5"] * 80, [""] * 80, ["1"] * 20 + [""] * 60, [str(k % 3) for k in range(80)]])
@@ -147,6 +183,58 @@ def test_nothing_is_ever_nan(tmp_path: Path, values: list[str], capsys: pytest.C
     code = run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml"), "--json", str(out)])
     assert code == 0, capsys.readouterr().err
     json.loads(out.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} in the result"))
+
+
+def test_many_refused_rows_are_an_alarm_of_their_own(tmp_path: Path) -> None:
+    text = lines(shift=False)
+    for row in range(2_010, 2_090, 8):
+        text[row] = text[row].replace(",a,", ",a,").rsplit(",", 1)[0] + ",7.5"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    found = found_in(path, model())
+    [alert] = found["alerts"]
+    assert (alert["kind"], alert["feature"], alert["statistic"]) == ("quality", "(refused)", "refused")
+    # 10 of them among 90 predictions and as many labels.
+    assert alert["effect"] == 10 / 190
+    assert 2_090 <= alert["row"] <= 2_101
+    assert alert["resolved_row"] > alert["row"]
+
+
+def test_a_window_with_far_fewer_rows_is_an_alarm_but_not_one_that_the_data_does_not_fill(tmp_path: Path) -> None:
+    text = lines(shift=False)
+    del text[3_310:3_390]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text[:-50]) + "\n", encoding="utf-8")
+    found = found_in(path, model(quality={"volume": 2.0}, first_version_after=1_000))
+    [alert] = found["alerts"]
+    assert (alert["feature"], alert["statistic"]) == ("(volume)", "volume")
+    assert alert["effect"] == pytest.approx(0.2, abs=0.01)
+    windows = [window for window in found["windows"] if window["kind"] == "inputs"]
+    assert [window["cut"] for window in windows] == [*[False] * (len(windows) - 1), True]
+
+
+def test_a_last_window_that_is_full_is_not_cut(tmp_path: Path) -> None:
+    path = write(tmp_path, "x,up\n" + "".join(f"{k % 7},{k % 2}\n" for k in range(80)))
+    out = tmp_path / "out.json"
+    assert run(["backtest", str(path), "--config", str(tmp_path / "trimtab.yaml"), "--json", str(out)]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert [window["cut"] for window in found["windows"]] == [False] * 3
+
+
+def test_corrupt_pressures_are_no_drift(tmp_path: Path) -> None:
+    """As of the Nebraska weather: two pressures of 5503 hPa among half a thousand."""
+    draw = np.random.default_rng(9)
+    pressures = draw.normal(1_016, 6, 3_000)
+    pressures[[2_195, 2_196]] = 5_503.8, 5_503.1
+    path = tmp_path / "t.csv"
+    path.write_text("x,up\n" + "".join(f"{p:.1f},{k % 2}\n" for k, p in enumerate(pressures)), encoding="utf-8")
+    config, out = tmp_path / "trimtab.yaml", tmp_path / "out.json"
+    assert run(["init", str(path), "--label", "up", "--out", str(config)]) == 0
+    assert run(["backtest", str(path), "--config", str(config), "--json", str(out)]) == 0
+    [alert] = json.loads(out.read_text(encoding="utf-8"))["alerts"]
+    assert (alert["kind"], alert["feature"], alert["statistic"]) == ("quality", "x", "corrupt")
+    assert alert["effect"] == 2 / alert["count"]
+    assert 2_196 < alert["row"] <= 2_196 + alert["count"]
 
 
 def test_two_configurations_and_a_plot(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

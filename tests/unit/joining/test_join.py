@@ -206,6 +206,24 @@ def test_each_repeated_part_is_refused_and_changes_nothing(
     assert found.total() == len(repeated)
 
 
+@given(data=st.data(), made=made_parts(), sizes=st.lists(st.integers(0, 4)))
+@settings(max_examples=60, deadline=None)
+def test_repeated_parts_are_counted_for_their_models_whatever_the_chunks_and_restarts(
+    data: st.DataObject, made: list[Part], sizes: list[int]
+) -> None:
+    repeated = data.draw(st.lists(st.sampled_from(made), max_size=4) if made else st.just([]))
+    parts = data.draw(st.permutations([*made, *repeated]))
+    memory = Memory()
+    join, outcomes = new_join(memory), []
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(parts)), max_size=4)))
+    for start, end in zip([0, *cuts], [*cuts, len(parts)], strict=True):
+        outcomes += feed(join, parts[start:end], sizes, start)
+        memory.write(join.changes())
+        join = new_join(memory)
+    found = Counter((r.topic, r.event_id, r.model) for outcome in outcomes for r in outcome.refused)
+    assert found == Counter((part.kind, part.id, part.model) for part in repeated)
+
+
 @pytest.mark.parametrize("sizes", [(), (1, 1, 1)])
 def test_the_smallest_offset_counts_whatever_the_chunks(sizes: tuple[int, ...]) -> None:
     outcomes = feed(new_join(), [prediction("a", "m", {"x": k}) for k in (1.0, 2.0, 3.0)], sizes)

@@ -149,7 +149,7 @@ def test_a_season_is_no_drift_and_a_drift_is() -> None:
     seasonal = Verdicts("m", model(season="1d", windows=14, least=7), NULLS)
     calm = days(seasonal, range(24 * 20), draw)
     # Until there are enough earlier windows nothing is said, and nothing before there are any.
-    assert calm[0][0] == {}
+    assert calm[0][0] == {"x": "too_few", "y": "too_few"}
     assert [calm[k][0]["x"] for k in (24, 24 * 7, 24 * 8)] == ["too_few", "too_few", "ok"]
     assert [alert for _, alerts in calm for alert in alerts] == []
     found = days(seasonal, range(24 * 20, 24 * 21), draw, shift=3.0)

@@ -20,6 +20,9 @@ class Index:
         self.refreshes += 1
         self.read = set(self.published)
 
+    def champion(self, model: str) -> dict[str, Any] | None:
+        return {"version": max(self.read), "changed_ms": 5} if self.read else None
+
     def manifest(self, model: str, version: int) -> dict[str, Any] | None:
         return {"version": version} if version in self.read else None
 
@@ -42,6 +45,15 @@ def test_a_version_that_never_was_is_looked_for_only_now_and_then() -> None:
     clock[0] = AGAIN_S
     assert references.get("m", 99) is None
     assert index.refreshes == 2
+
+
+def test_the_champion_is_what_the_index_has_now() -> None:
+    index = Index(1, 2)
+    references = References(index)
+    assert references.champion("m") is None
+    index.refresh()
+    assert references.champion("m") == (2, 5)
+    assert [references.knows("m", version) for version in (1, 3)] == [True, False]
 
 
 def test_before_the_first_version_nothing_is_looked_for() -> None:
