@@ -27,7 +27,7 @@ from trimtab.events import encode
 from trimtab.kafka.clients import consumer, producer
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import NumericProfile, Reference, WindowProfile
-from trimtab.registry.records import reference_key
+from trimtab.registry.records import champion_key, reference_key, version_key
 from trimtab.roles.monitor import run
 
 MODEL = "credit"
@@ -235,6 +235,31 @@ def test_predictions_that_never_come_and_then_do(kafka: KafkaConfig) -> None:
         first.join(10)
     with monitor(config_of(kafka, absence=AbsenceSpec(predictions=20_000))):
         Collector(kafka).flush([(0, 500)])
+        alerts = committed(kafka, topics.alerts, lambda found: len(found) == 2, timeout_s=30)
+    assert [a["state"] for a in alerts] == ["firing", "resolved"]
+    assert alerts[1]["incident"] == alerts[0]["incident"]
+
+
+@pytest.mark.timeout(120)
+def test_a_version_that_is_served_too_long_and_then_no_longer(kafka: KafkaConfig) -> None:
+    publish_reference(kafka)
+    topics, out = Topics(kafka.topic_prefix), producer(kafka, "trainer-test")
+    promoted_ms = time.time_ns() // 1_000_000 - 60_000
+    records: dict[str, dict[str, Any]] = {version_key(MODEL, version): {"version": version} for version in (1, 2)}
+    records[champion_key(MODEL)] = {"model": MODEL, "version": 2, "changed_ms": promoted_ms}
+    for key, record in records.items():
+        out.produce(topics.registry, orjson.dumps(record), key, partition=0)
+    assert out.flush(10) == 0
+    config = config_of(kafka, absence=AbsenceSpec(stale=3_000))
+    with monitor(config) as first:
+        Collector(kafka).flush([(0, 500)])
+        alerts = committed(kafka, topics.alerts, lambda found: len(found) == 1, timeout_s=30)
+        assert [(a["kind"], a["version"], a["state"]) for a in alerts] == [("stale", 1, "firing")]
+        assert alerts[0]["evidence"]["statistics"]["champion"] == 2
+        assert alerts[0]["evidence"]["start_ms"] == promoted_ms
+        first.kill()
+        first.join(10)
+    with monitor(config):
         alerts = committed(kafka, topics.alerts, lambda found: len(found) == 2, timeout_s=30)
     assert [a["state"] for a in alerts] == ["firing", "resolved"]
     assert alerts[1]["incident"] == alerts[0]["incident"]

@@ -75,13 +75,18 @@ class Partials:
             Kafka's, shape ``(n,)``: what is refused may have no event time.
         """
         size = self.model.window.size
-        starts, counts = np.unique(timestamp_ms - timestamp_ms % size, return_counts=True)
-        for start_ms, count in zip(starts.tolist(), counts.tolist(), strict=True):
-            empty = {"latest_ms": start_ms, "used": 0, "refused": 0, "duplicates": 0}
-            found = self._arrivals.setdefault((topic, partition, start_ms), empty)
+        latest = int(timestamp_ms.max())
+        runs = [(timestamp_ms.size, latest)]
+        # Most tables lie in one window, which costs a fifth.
+        if int(timestamp_ms.min()) < latest - latest % size:
+            ordered = np.sort(timestamp_ms)
+            ends = np.append(np.flatnonzero(np.diff(ordered // size)), ordered.size - 1)
+            runs = list(zip(np.diff(ends, prepend=-1).tolist(), ordered[ends].tolist(), strict=True))
+        for count, last_ms in runs:
+            empty = {"latest_ms": last_ms, "used": 0, "refused": 0, "duplicates": 0}
+            found = self._arrivals.setdefault((topic, partition, last_ms - last_ms % size), empty)
             found[what] += count
-            inside = timestamp_ms[timestamp_ms < start_ms + size]
-            found["latest_ms"] = max(found["latest_ms"], int(inside.max()))
+            found["latest_ms"] = max(found["latest_ms"], last_ms)
 
     def build(self, source_partitions: int) -> list[dict[str, Any]]:
         """The profile records of everything gathered, as schema ``profile`` has them; starts anew.

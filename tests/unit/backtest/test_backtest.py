@@ -200,6 +200,17 @@ def test_many_refused_rows_are_an_alarm_of_their_own(tmp_path: Path) -> None:
     assert alert["resolved_row"] > alert["row"]
 
 
+def test_rows_refused_in_the_reference_were_never_played(tmp_path: Path) -> None:
+    text = lines(shift=False)
+    for row in range(510, 590):
+        text[row] = text[row].rsplit(",", 1)[0] + ",7.5"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    found = found_in(path, model())
+    assert len(found["refused"]) == 80
+    assert found["alerts"] == []
+
+
 def test_a_window_with_far_fewer_rows_is_an_alarm_but_not_one_that_the_data_does_not_fill(tmp_path: Path) -> None:
     text = lines(shift=False)
     del text[3_310:3_390]

@@ -230,6 +230,19 @@ def test_counts_add_up_and_clocks_are_the_latest(case: tuple[list[Row], list[lis
 
 
 @briefly
+@given(st.lists(st.integers(0, 5 * SIZE), min_size=1, max_size=30))
+def test_arrivals_are_counted_in_their_windows_with_the_latest_of_each(stamps: list[int]) -> None:
+    gathered = partials()
+    gathered.arrive("refused", "labels", 2, np.array(stamps))
+    (record,) = gathered.build(3)
+    starts = sorted({ms - ms % SIZE for ms in stamps})
+    inside = [[ms for ms in stamps if start <= ms < start + SIZE] for start in starts]
+    assert [(a["start_ms"], a["refused"], a["latest_ms"]) for a in record["arrivals"]] == [
+        (start, len(some), max(some)) for start, some in zip(starts, inside, strict=True)
+    ]
+
+
+@briefly
 @given(rows_of_all_kinds)
 def test_each_group_is_the_rows_of_its_key(rows: list[Row]) -> None:
     for key, piece in merged([built(rows)]).items():

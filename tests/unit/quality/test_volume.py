@@ -98,6 +98,13 @@ def test_a_level_that_lasts_is_the_new_normal_and_an_outage_is_none() -> None:
     assert (found.wrong, found.expected) == (False, 300)
 
 
+def test_only_the_last_windows_are_remembered() -> None:
+    volume = Volume(2.0)
+    for count in range(3 * MOST):
+        volume.judge(1_000 + count % 7, 1e-9)
+    assert len(volume.snapshot()["healthy"]) == MOST
+
+
 def test_wrong_windows_are_not_learnt() -> None:
     volume = healthy()
     for count in [0, 0, 0, 1_000, 1_000]:
