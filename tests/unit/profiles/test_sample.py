@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.config import ModelConfig
+from trimtab.config.model import SAMPLE_ROWS
 from trimtab.events.columns import Categories
 from trimtab.profiles import Reference, WindowProfile
 from trimtab.profiles.groups import InputRows
@@ -21,7 +22,7 @@ MODEL = ModelConfig.model_validate(
     {
         "task": "regression",
         "features": {"x": {"type": "numeric"}},
-        "drift": {"sample_rows": 4},
+        "drift": {"domain_classifier": True},
         "factory": {"class": "river.linear_model:LinearRegression"},
     }
 )
@@ -129,10 +130,13 @@ def test_columns_that_do_not_fit_are_damage() -> None:
 
 
 def test_a_window_and_a_reference_keep_their_sample() -> None:
-    part = InputRows(np.arange(9.0)[None], (), np.zeros(9), np.zeros(9), np.arange(9))
-    parts = [part.take(slice(5, 9)), part.take(slice(0, 5))]
+    rows = 2 * SAMPLE_ROWS + 1
+    part = InputRows(np.arange(rows * 1.0)[None], (), np.zeros(rows), np.zeros(rows), np.arange(rows))
+    parts = [part.take(slice(500, rows)), part.take(slice(0, 500))]
     window = InputRows.profile(parts, MODEL, None)
     assert window.sample == part.sample(MODEL)
+    assert window.sample is not None
+    assert len(window.sample) == SAMPLE_ROWS
     assert WindowProfile.from_bytes(window.to_bytes()).sample == window.sample
     assert window.merge(WindowProfile.empty()).sample == window.sample
     made = Reference.of("r", {"x": np.arange(9.0)}, {}, {}, sample=window.sample)
