@@ -163,5 +163,5 @@ def _of_samples(reference: RowSample, window: RowSample) -> Measured:
     return domain_classifier(reference, window)
 
 
-STATISTIC = Statistic(AUC, "any", _of_samples)
+STATISTIC = Statistic(AUC, "any", _of_samples, base=0.5)
 """Not registered, since it is of no single feature; for what earlier windows say of its value."""

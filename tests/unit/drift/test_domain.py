@@ -208,6 +208,11 @@ def test_it_is_absent_where_it_was_not_asked_for_or_a_side_has_no_rows() -> None
     assert evaluate(None, WindowProfile(400, sample=APART), SPEC, 100, []) == []
 
 
+def test_features_that_drift_ignores_are_left_out() -> None:
+    spec = DriftSpec(domain_classifier=True, ignore=("y",))
+    assert judged(BEFORE, APART, spec)[0].status == "ok"
+
+
 def test_too_few() -> None:
     few = FeatureVerdict(DOMAIN, "too_few")
     assert judged(BEFORE, APART, least=401) == [few]
@@ -218,6 +223,8 @@ def test_too_few() -> None:
     full = sample(pair(2, 900, -0.8), at_ms=LATER_MS)
     assert judged(BEFORE, full, least=800, rows=900)[0].status == "drift"
     assert judged(BEFORE, APART, rows=501) == [few]
+    often_equal = Reference("r", WindowProfile(801, sample=BEFORE))
+    assert evaluate(often_equal, WindowProfile(400, sample=APART), SPEC, 100, []) == [few]
 
 
 def test_its_p_value_takes_part_in_the_budget() -> None:
@@ -239,3 +246,8 @@ def test_earlier_windows_say_what_is_usual() -> None:
         calibration = Calibration(Nulls(100), budget, 3_600_000, history=History(windows))
         statuses.append(judged(BEFORE, APART, calibration=calibration)[0].status)
     assert statuses == ["ok", "drift"]
+    # Values of both signs are taken as they are: the p-value is that of a prediction from normal values.
+    found = History(calm).p_value(domain.STATISTIC, DOMAIN, 0.02)
+    usual = 0.001 * (np.arange(8) - 4)
+    t = (0.02 - usual.mean()) / (usual.std(ddof=1) * math.sqrt(1 + 1 / 8))
+    assert found == pytest.approx(stats.t.sf(t, 7), rel=0.15)
