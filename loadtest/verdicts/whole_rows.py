@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--stream", default="", help="only the streams with this in their names")
     asked = parser.parse_args()
     if asked.what == "nulls":
-        false_alarms(asked.references, *asked.rows, asked.stream)
+        false_alarms(asked.references, asked.rows[0], asked.rows[1], asked.stream)
     elif asked.what == "power":
         power(asked.windows)
     else:

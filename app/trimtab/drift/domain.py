@@ -121,8 +121,6 @@ def is_fair(sample: RowSample, rows: int, least: float) -> bool:
 def _of_half(columns: FloatArray, is_window: BoolArray, taught: BoolArray) -> tuple[float, float]:
     """Area and p-value of the other half, by what this one taught."""
     terms = telling_terms(columns, is_window, taught, _TERMS)
-    if not len(terms):
-        return 0.5, 1.0
     scores = _scores(terms, is_window, taught)
     asked = is_window[~taught]
     return mann_whitney(scores[~asked], scores[asked])
@@ -152,11 +150,11 @@ def _scores(terms: FloatArray, is_window: BoolArray, taught: BoolArray) -> Float
 
 def _combined(p_values: Sequence[float]) -> float:
     """Cauchy combination."""
-    smallest = min(p_values)
-    if smallest < 1e-15:  # where the tangent and one over pi times it are the same, and its argument is no longer exact
-        return min(1.0, len(p_values) * smallest)
-    mean = float(np.mean([math.tan((0.5 - min(p, 1 - 1e-15)) * math.pi) for p in p_values]))
-    return 0.5 - math.atan(mean) / math.pi if mean < 1 else math.atan(1 / mean) / math.pi
+    if min(p_values) == 0:
+        return 0.0
+    # The tangent of one half less p is the cotangent of p, which loses nothing where p is small.
+    mean = float(np.mean([1 / math.tan(min(p, 1 - 1e-15) * math.pi) for p in p_values]))
+    return math.atan(1 / mean) / math.pi if mean > 1 else 0.5 - math.atan(mean) / math.pi
 
 
 def _of_samples(reference: RowSample, window: RowSample) -> Measured:

@@ -90,6 +90,59 @@ def test_a_reference_of_more_rows_teaches_as_well() -> None:
     assert abs(found[0] - found[1]) < 0.04
 
 
+def test_each_half_is_scored_by_what_the_other_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, Any]] = []
+
+    def of_half(columns: FloatArray, is_window: Any, taught: Any) -> tuple[float, float]:
+        asked.append((is_window, taught))
+        return (0.6, 0.2) if len(asked) == 1 else (0.8, 0.2)
+
+    monkeypatch.setattr(domain, "_of_half", of_half)
+    found = domain_classifier(sample(pair(1, 90_000, 0.0)), sample(pair(2, 100, 0.0), at_ms=LATER_MS))
+    assert [found.value, found.p_value] == pytest.approx([0.2, 0.2])
+    (is_window, taught), (again, others) = asked
+    assert again.tolist() == is_window.tolist()
+    assert (taught ^ others).all()
+    # Both sides are in both halves, and come at the same pace, however much smaller the hashes of one are.
+    assert [int(taught[is_window == side].sum()) for side in (False, True)] == [256, 50]
+    so_far = np.cumsum(is_window) / 100 - np.cumsum(~is_window) / 512
+    assert np.abs(so_far).max() < 0.02
+
+
+def test_scores_are_those_of_the_rows_that_taught_nothing() -> None:
+    draw = np.random.default_rng(5)
+    is_window, taught = draw.random((2, 300)) < 0.4
+    telling = np.where(is_window, 1.0, -1.0)[None] + 0.1 * draw.normal(size=300)
+    area, p_value = domain._of_half(telling, is_window, taught)
+    assert (area, p_value < 1e-12) == (1.0, True)
+    # A column that tells only where nothing is taught.
+    late = np.where(is_window & ~taught, 1.0, 0.0)[None] + draw.normal(size=300) * np.where(taught, 1.0, 1e-3)
+    assert domain._of_half(late, is_window, taught)[0] in (0.0, 1.0)
+
+
+def test_the_scores_are_those_of_a_logistic_regression_written_out() -> None:
+    draw = np.random.default_rng(6)
+    terms = draw.normal(size=(3, 200)) * [[1.0], [5.0], [0.2]] + 1
+    is_window, taught = draw.random(200) < 0.3, draw.random(200) < 0.5
+    weights = np.zeros(3)
+    intercept, seen = 0.0, np.empty((3, 0))
+    chance = is_window[taught].mean()
+
+    def scaled(row: FloatArray) -> FloatArray:
+        scale = seen.std(axis=1)
+        return np.asarray(np.where(scale > 0, row - seen.mean(axis=1), 0.0) / np.where(scale > 0, scale, 1.0))
+
+    for row, label in zip(terms.T[taught], is_window[taught], strict=True):
+        seen = np.column_stack((seen, row))
+        x = scaled(row)
+        wrong = 1 / (1 + math.exp(-(weights @ x + intercept))) - label
+        wrong *= 0.5 / (chance if label else 1 - chance)
+        weights -= 0.02 * wrong * x
+        intercept -= 0.01 * wrong
+    expected = [1 / (1 + math.exp(-(weights @ scaled(row) + intercept))) for row in terms.T[~taught]]
+    assert domain._scores(terms, is_window, taught).tolist() == pytest.approx(expected, rel=1e-9)
+
+
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_the_order_in_which_samples_were_merged_does_not_matter(data: st.DataObject) -> None:
@@ -165,8 +218,9 @@ def test_the_combination_is_that_of_cauchy_variables(p_values: list[float]) -> N
 def test_the_combination_at_its_ends() -> None:
     assert domain._combined((0.0, 1.0)) == 0.0
     assert domain._combined((1.0, 1.0)) == pytest.approx(1.0)
-    assert domain._combined((1e-20, 0.5)) == pytest.approx(2e-20)
-    assert domain._combined((1e-15, 0.5)) == pytest.approx(2e-15, rel=1e-3)
+    assert domain._combined((1e-20, 0.5)) == pytest.approx(2e-20, rel=1e-3, abs=0)
+    assert domain._combined((1e-9, 0.5)) == pytest.approx(2e-9, rel=1e-6, abs=0)
+    assert domain._combined((5e-324, 0.5)) == 0.0
     assert domain._combined((0.2, 0.2)) == pytest.approx(0.2)
 
 

@@ -14,19 +14,19 @@ INF, NAN = np.inf, np.nan
 
 
 def columns(before: list[float], after: list[float]) -> list[list[float]]:
-    made = [
+    one, other = (
         RowSample(99, np.arange(len(of), dtype=np.uint64), np.arange(len(of)), {"x": np.array(of)})
         for of in (before, after)
-    ]
-    return [row.tolist() for row in columns_of(*made)]
+    )
+    return [row.tolist() for row in columns_of(one, other)]
 
 
 def texts(before: list[str | None], after: list[str | None]) -> list[list[float]]:
-    made = [
+    one, other = (
         RowSample(99, np.arange(len(of), dtype=np.uint64), np.arange(len(of)), {}, {"u": Categories.of(of)})
         for of in (before, after)
-    ]
-    return [row.tolist() for row in columns_of(*made)]
+    )
+    return [row.tolist() for row in columns_of(one, other)]
 
 
 def test_numbers_are_normal_scores() -> None:

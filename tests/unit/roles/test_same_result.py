@@ -15,7 +15,7 @@ from trimtab.drift import DOMAIN, Nulls
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.columns import Categories
 from trimtab.events.tables import PredictionTable, Sources
-from trimtab.profiles import Reference, RowSample
+from trimtab.profiles import Reference, RowSample, WindowProfile
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import WindowState
@@ -154,6 +154,21 @@ def test_the_same_classifier_of_whole_rows(seed: int, partitions: int, shuffle: 
     assert [m["segment"] for m in of_rows] == ["", ""]
     assert all(m["value"] != 0 for m in of_rows)
     assert played(rows, partitions, seed, shuffle=shuffle, crash=crash, model=model) == calm
+
+
+def test_segments_keep_no_rows() -> None:
+    model = ModelConfig.model_validate(
+        MODEL.model_dump(exclude_unset=True, by_alias=True) | {"drift": {"domain_classifier": True}}
+    )
+    partials, rows = Partials("m", model, lambda _: REFERENCE), events(1)
+    sources = Sources(0, np.arange(EVENTS), np.full(EVENTS, 1))
+    decoder = ChunkDecoder({"m": model}, 1_000_000)
+    for table in decoder.decode("predictions", [orjson.dumps(row) for row in rows], sources)[0]:
+        assert isinstance(table, PredictionTable)
+        partials.add_predictions(table)
+    made = [profile for record in partials.build(1) for profile in record["profiles"]]
+    kept = {(bool(one["segment"]), WindowProfile.from_bytes(one["sketch"]).sample is None) for one in made}
+    assert kept == {(True, True), (False, False)}
 
 
 def test_what_breaks_it_is_found_out() -> None:
