@@ -56,6 +56,20 @@ def test_rare_categories_are_one() -> None:
         assert {name for name, one in zip(order, rest, strict=False) if one} == {"c9", "zz"}
 
 
+def test_the_most_frequent_categories_are_apart() -> None:
+    often: list[str | None] = ["zz"] * 3
+    found = texts([*often, *(f"c{k}" for k in range(16))], ["zz"])
+    assert found[0] == [*[1] * 3, *[0] * 16, 1]
+    assert found[-1] == [*[0] * 12, 1, *[0] * 7]  # c9, whose name is the last of the sixteen
+
+
+def test_the_order_of_the_features_does_not_matter() -> None:
+    x, y, u, v = np.arange(4.0), np.arange(4.0)[::-1], Categories.of("abab"), Categories.of("aabb")
+    one = RowSample.of(9, np.arange(4), {"x": x, "y": y}, {"u": u, "v": v})
+    other = RowSample.of(9, np.arange(4), {"y": y, "x": x}, {"v": v, "u": u})
+    assert columns_of(one, one).tolist() == columns_of(other, other).tolist()
+
+
 def test_only_features_of_both() -> None:
     one = RowSample.of(9, np.arange(2), {"x": np.arange(2.0), "y": np.arange(2.0)}, {"u": Categories.of("ab")})
     other = RowSample.of(9, np.arange(2), {"x": np.arange(2.0)}, {"v": Categories.of("ab")})
