@@ -153,7 +153,7 @@ def _combined(p_values: Sequence[float]) -> float:
     if min(p_values) == 0:
         return 0.0
     # The tangent of one half less p is the cotangent of p, which loses nothing where p is small.
-    mean = float(np.mean([1 / math.tan(min(p, 1 - 1e-15) * math.pi) for p in p_values]))
+    mean = float(np.mean([1 / math.tan(p * math.pi) for p in p_values]))
     return math.atan(1 / mean) / math.pi if mean > 1 else 0.5 - math.atan(mean) / math.pi
 
 
