@@ -105,11 +105,12 @@ def test_squares_and_columns_that_tell_are_taken() -> None:
     assert (values[2] ** 2).tolist() in [row.tolist() for row in telling_terms(values, IS_WINDOW, EVEN, 4)]
 
 
-def test_only_rows_that_teach_choose() -> None:
+@pytest.mark.parametrize("side", [IS_WINDOW, ~IS_WINDOW])
+def test_only_rows_that_teach_choose(side: np.ndarray) -> None:
     values = rows()
     chosen = telling_terms(values, IS_WINDOW, EVEN, 3)
     changed = values.copy()
-    changed[:, ~EVEN & IS_WINDOW] += 9
+    changed[:, ~EVEN & side] += [[9.0], [0.0], [5.0], [-7.0]]
     again = telling_terms(changed, IS_WINDOW, EVEN, 3)
     assert again[:, EVEN].tolist() == chosen[:, EVEN].tolist()
 
