@@ -35,6 +35,7 @@ __all__ = [
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMERIC_STATISTICS = ("psi", "js", "hellinger", "ks", "cvm", "wasserstein", "energy", "mean", "spread")
 CATEGORICAL_STATISTICS = ("chi2", "psi", "js", "hellinger", "linf", "new_categories")
+SAMPLE_ROWS = 512
 
 _DAY_MS = 86_400_000
 
@@ -167,7 +168,8 @@ class DriftSpec(Strict):
     ``method: calibrated`` takes p-values from simulated null distributions and finds by itself how small is enough:
     ``false_alarms`` is the budget, an expected number in event time. ``method: thresholds`` takes formulas, where there
     are any, and the fixed ``alpha``. ``multivariate`` also measures whether the numeric features still go together.
-    ``sample_rows`` whole rows of each window and of the reference are kept; 0 keeps none.
+    ``domain_classifier`` keeps whole rows of each window and of the reference, and asks how well an online classifier
+    tells them apart; ``domain_threshold`` is by how much its area under the ROC curve must be above one half.
     """
 
     method: Literal["calibrated", "thresholds"] = "calibrated"
@@ -188,8 +190,14 @@ class DriftSpec(Strict):
     agree: Positive = 1
     missing_rate: Share = 0.05
     multivariate: bool = False
-    sample_rows: int = Field(default=0, ge=0, le=10_000)
+    domain_classifier: bool = False
+    domain_threshold: float = Field(default=0.1, ge=0, lt=0.5)
     ignore: tuple[str, ...] = Field(default=(), strict=False)
+
+    @property
+    def sample_rows(self) -> int:
+        """How many whole rows of each window and of the reference are kept; 0 keeps none."""
+        return SAMPLE_ROWS if self.domain_classifier else 0
 
     @property
     def budget(self) -> tuple[float, int]:

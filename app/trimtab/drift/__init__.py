@@ -22,12 +22,15 @@ from trimtab.drift import (
 )
 from trimtab.drift.budget import Budget
 from trimtab.drift.calibration import Calibration
+from trimtab.drift.domain import AUC, DOMAIN, domain_classifier
 from trimtab.drift.evaluate import FeatureVerdict, Status, evaluate
 from trimtab.drift.history import Healthy, History
 from trimtab.drift.nulls import Nulls
 from trimtab.drift.registry import Kind, Measured, Statistic, names, statistic, statistics, tabulated
 
 __all__ = [
+    "AUC",
+    "DOMAIN",
     "Budget",
     "Calibration",
     "Healthy",
@@ -45,6 +48,7 @@ __all__ = [
     "names",
     "chi_squared",
     "cramer_von_mises",
+    "domain_classifier",
     "energy",
     "hellinger",
     "jensen_shannon",

@@ -9,6 +9,7 @@ from typing import Literal
 
 from trimtab.config import DriftSpec
 from trimtab.drift.calibration import Calibration
+from trimtab.drift.domain import AUC, DOMAIN, LEAST_ROWS, STATISTIC, domain_classifier, is_fair
 from trimtab.drift.registry import Kind, Measured, statistics
 from trimtab.profiles import RECONSTRUCTION, SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
 
@@ -51,7 +52,8 @@ def evaluate(
     features: Iterable[str],
     calibration: Calibration | None = None,
 ) -> list[FeatureVerdict]:
-    """One verdict per feature, in the order given; then of the score and the reconstruction when both sides have them.
+    """One verdict per feature, in the order given; then of the score and the reconstruction when both sides have them,
+    and of the classifier of whole rows when it is asked for and both sides have a sample.
 
     A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most the
     level: ``spec.alpha``, or what ``calibration`` finds. A feature has drifted when ``spec.agree`` of them are, or all
@@ -85,10 +87,14 @@ def evaluate(
     if reference is not None:
         both = reference.profile.numeric.keys() & window.numeric.keys()
         wanted += [name for name in (SCORE, RECONSTRUCTION) if name in both and name not in wanted]
-    found = [_measured(reference, window, spec, min_count, feature, calibration) for feature in wanted]
+    found: list[FeatureVerdict | _Feature | _Rows] = [
+        _measured(reference, window, spec, min_count, feature, calibration) for feature in wanted
+    ]
+    if reference is not None and spec.domain_classifier:
+        found += _rows(reference, window, spec, min_count, calibration)
     if calibration is None:
         return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]
-    tested = [one for one in found if isinstance(one, _Feature) and one.name not in spec.ignore]
+    tested = [one for one in found if not isinstance(one, FeatureVerdict) and one.name not in spec.ignore]
     level = calibration.level([p_value for one in tested for p_value in one.p_values(spec)])
     return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
 
@@ -128,6 +134,39 @@ class _Feature:
         p_value = self.measured[MISSING_RATE].p_value
         rose = self.after.missing_rate - self.before.missing_rate > spec.missing_rate
         return rose and (spec.method == "thresholds" or p_value is None or p_value <= level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Whole rows that could be told apart, more or less."""
+
+    measured: Measured
+    name: str = DOMAIN
+
+    def p_values(self, spec: DriftSpec) -> list[float]:
+        """The one that takes part in the budget."""
+        return [self.measured.p_value or 0.0]
+
+    def verdict(self, spec: DriftSpec, min_count: int, level: float) -> FeatureVerdict:
+        """Whether they have drifted, when p-values up to ``level`` are small enough."""
+        apart = _exceeded(self.measured, spec.domain_threshold, level)
+        return FeatureVerdict(DOMAIN, "drift" if apart else "ok", {AUC: self.measured}, (AUC,) if apart else ())
+
+
+def _rows(
+    reference: Reference, window: WindowProfile, spec: DriftSpec, min_count: int, calibration: Calibration | None
+) -> list[FeatureVerdict | _Rows]:
+    """Nothing where a side has no sample, such as a segment or an older reference."""
+    before, after = reference.profile.sample, window.sample
+    if before is None or after is None:
+        return []
+    few = len(after) < min(max(min_count, LEAST_ROWS), after.capacity) or len(before) < LEAST_ROWS
+    if few or not is_fair(before, reference.profile.count, 0.5) or not is_fair(after, window.count, 0.8):
+        return [FeatureVerdict(DOMAIN, "too_few")]
+    found = domain_classifier(before, after, spec.ignore)
+    if calibration is not None and found.value >= spec.domain_threshold:
+        found = calibration.calibrated(STATISTIC, reference.id, DOMAIN, before, after, found)
+    return [_Rows(found)]
 
 
 def _measured(

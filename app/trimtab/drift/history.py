@@ -79,7 +79,7 @@ class History:
         values = self._values(statistic.name, feature)
         if len(values) < 2:
             return 1.0
-        usual, new = np.maximum(values, 0.0), max(value, 0.0)
+        usual, new = np.maximum(np.array(values) + statistic.base, 0.0), max(value + statistic.base, 0.0)
         power = 2 / (3 * statistic.order)
         least = float(usual[usual > 0].min(initial=math.inf))
         if least == math.inf:  # as those of a constant are

@@ -57,6 +57,8 @@ class Statistic:
         Under the null the value shrinks like the sizes to the power of ``-order / 2``.
     rare
         Its null depends on the categories that were too rare to be seen.
+    base
+        Added before it is compared with earlier windows' values, when it may be below zero by chance.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Statistic:
     kernel: Kernel | None = None
     order: int = 1
     rare: bool = False
+    base: float = 0.0
 
 
 _REGISTERED: dict[tuple[str, Kind], Statistic] = {}

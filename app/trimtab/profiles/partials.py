@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,9 @@ class Partials:
         starts = time_ms - time_ms % self.model.window.pane
         for (start_ms, of), where in split(starts, version):
             self._into((kind, of, "", start_ms), rows, sources, where)
+        if isinstance(rows, InputRows):
+            # Whole rows are sampled once, not by segment.
+            rows = replace(rows, time_ms=None)
         for name in self.model.segments:
             texts, codes = self._segments(name, features[name])  # type: ignore[arg-type]  # it is categorical
             for (start_ms, of, code), where in split(starts, version, codes):

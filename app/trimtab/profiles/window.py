@@ -63,10 +63,11 @@ class WindowProfile:
         return self.categorical.get(feature) if numeric is None else numeric
 
     def without(self, features: Collection[str]) -> Self:
-        """The same but for these features."""
+        """The same but for these features; without the sample too when there are any, since its rows are whole."""
         numeric = {name: profile for name, profile in self.numeric.items() if name not in features}
         categorical = {name: profile for name, profile in self.categorical.items() if name not in features}
-        return replace(self, numeric=numeric, categorical=categorical)
+        sample = None if features else self.sample
+        return replace(self, numeric=numeric, categorical=categorical, sample=sample)
 
     def merge(self, other: Self) -> Self:
         """Profile of both windows together; a feature that only one of them has is kept as it is.

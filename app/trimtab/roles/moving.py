@@ -128,7 +128,9 @@ def _completed(window: Healthy, oldest: Healthy | None) -> Healthy:
     if oldest is None:
         return window
     own = {*window.profile.numeric, *window.profile.categorical}
-    rest = replace(oldest.profile.without(own), count=0, performance=None)
+    # Of a window in which something was wrong no rows are kept, and the oldest's stand in for them as well.
+    sample = oldest.profile.sample if window.profile.sample is None else None
+    rest = replace(oldest.profile.without(own), count=0, performance=None, sample=sample)
     values = {feature: of for feature, of in oldest.values.items() if feature not in own}
     return replace(window, profile=window.profile.merge(rest), values=values | dict(window.values))
 

@@ -10,7 +10,7 @@ from typing import Any
 from trimtab import drift, performance
 from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
 from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
-from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls
+from trimtab.drift import AUC, DOMAIN, Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import RECONSTRUCTION, Reference
 from trimtab.quality import Amount, Volume, problems
@@ -26,6 +26,7 @@ _DRIFT = {"drift": Signal.BAD, "ok": Signal.GOOD}
 _MISSING = {"missing": Signal.BAD, "drift": Signal.GOOD, "ok": Signal.GOOD}
 # These concern all values of a feature, the others some.
 _SPOILING = frozenset({"constant", "unit_change"})
+_OF_WHOLE_ROWS = frozenset({RECONSTRUCTION, DOMAIN})
 _PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
 MISSING_RATE = "missing_rate"
 _AT_ONCE = AlertSpec(for_windows=1, resolve_after=1)
@@ -261,7 +262,7 @@ class Verdicts:
             self._remember(window, None, [], [])
             return metrics, []
         spec = self._model.drift
-        limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate}
+        limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate, AUC: spec.domain_threshold}
         against, verdicts = self._drifted(window, reference)
         if self._calibration is not None:
             budget = self._calibration.budget
@@ -288,7 +289,7 @@ class Verdicts:
             )
             wrong = self._quality(key, verdict, window, reference, findings, metrics)
             spoilt = spoilt or wrong or verdict.status == "missing"
-            wrong = wrong or (spoilt and verdict.feature == RECONSTRUCTION)
+            wrong = wrong or (spoilt and verdict.feature in _OF_WHOLE_ROWS)
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
                 # What is no measurement cannot have drifted.
                 signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)

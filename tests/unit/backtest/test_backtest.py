@@ -13,7 +13,7 @@ from trimtab.backtest import backtest, read_history, reference_of
 from trimtab.backtest.report import About, iso, report
 from trimtab.cli.main import run
 from trimtab.config import DriftSpec, ModelConfig
-from trimtab.drift import evaluate
+from trimtab.drift import DOMAIN, evaluate
 from trimtab.errors import ConfigError
 from trimtab.profiles import NumericProfile, WindowProfile
 
@@ -98,6 +98,25 @@ def test_without_drift_nothing_fires(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\n".join(lines(shift=False)) + "\n", encoding="utf-8")
     assert found_in(path, model())["alerts"] == []
+
+
+@pytest.mark.parametrize("reference", [{}, {"from": "moving", "windows": 8, "least": 5}])
+def test_rows_that_only_together_changed_are_found(tmp_path: Path, reference: dict[str, Any]) -> None:
+    draw, out = np.random.default_rng(3), ["t,x,y,c"]
+    for row in range(ROWS):
+        x, noise = draw.normal(size=2)
+        sign = -1 if row >= SHIFT else 1
+        out.append(f"{1_700_000_000 + row},{x:.6f},{sign * 0.9 * x + 0.44 * noise:.6f},{'ab'[int(draw.integers(2))]}")
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(out) + "\n", encoding="utf-8")
+    drift = {"domain_classifier": True, "false_alarms": "1 per 1h"}
+    spec = model(drift=drift, reference=reference, columns={"time": "t"}, performance=[])
+    found = found_in(path, spec)
+    assert [(alert["kind"], alert["feature"]) for alert in found["alerts"]] == [("drift", DOMAIN)]
+    [alert] = found["alerts"]
+    assert SHIFT <= alert["row"] <= SHIFT + 200
+    assert alert["effect"] > 0.1
+    assert found_in(path, model(reference=reference, columns={"time": "t"}, performance=[]))["alerts"] == []
 
 
 def test_rows_that_live_would_refuse_are_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.config import ModelConfig
+from trimtab.config.model import SAMPLE_ROWS
 from trimtab.events.columns import Categories
 from trimtab.profiles import Reference, WindowProfile
 from trimtab.profiles.groups import InputRows
@@ -21,7 +22,7 @@ MODEL = ModelConfig.model_validate(
     {
         "task": "regression",
         "features": {"x": {"type": "numeric"}},
-        "drift": {"sample_rows": 4},
+        "drift": {"domain_classifier": True},
         "factory": {"class": "river.linear_model:LinearRegression"},
     }
 )
@@ -90,6 +91,7 @@ def test_every_row_is_as_likely() -> None:
 def test_the_smaller_capacity_holds() -> None:
     rows: list[Row] = [(k, float(k), "a") for k in range(20)]
     small = sample(rows, 3)
+    assert content(sample(rows, 8).merge(small)) == content(small)
     assert len(small.merge(sample(rows, 8))) == len(small.merge(RowSample(8))) == len(RowSample(3).merge(sample(rows)))
     assert content(small.merge(sample(rows, 8))) == content(small) == content(RowSample(3).merge(sample(rows)))
 
@@ -99,6 +101,8 @@ def test_bad_input_is_refused() -> None:
         RowSample.of(0, np.arange(1), {}, {})
     with pytest.raises(ValueError, match="x: 2 values for 1 rows"):
         RowSample.of(1, np.arange(1), {"x": np.zeros(2)}, {})
+    with pytest.raises(ValueError, match="u: 2 values for 1 rows"):
+        RowSample.of(1, np.arange(1), {}, {"u": Categories.of("ab")})
 
 
 def test_only_features_that_both_have_are_kept() -> None:
@@ -120,7 +124,9 @@ def test_columns_that_do_not_fit_are_damage() -> None:
     made = sample([(1, 2.0, "a"), (2, 3.0, "b")])
     short = RowSample(8, made.hashes, made.time_ms[:1], made.numbers, made.categories)
     unsorted = RowSample(8, made.hashes[::-1], made.time_ms, made.numbers, made.categories)
-    for one in (short, unsorted):
+    repeated = RowSample(8, made.hashes[[0, 0]], made.time_ms, made.numbers, made.categories)
+    too_many = RowSample(1, made.hashes, made.time_ms, made.numbers, made.categories)
+    for one in (short, unsorted, repeated, too_many):
         with pytest.raises(ValueError, match="damaged"):
             RowSample.from_bytes(one.to_bytes())
     two_names, one_name = b"\x92\xa1a\xa1b", b"\x91\xa1a"
@@ -128,11 +134,50 @@ def test_columns_that_do_not_fit_are_damage() -> None:
         RowSample.from_bytes(made.to_bytes().replace(two_names, one_name))
 
 
+def test_a_code_below_missing_is_damage() -> None:
+    data = sample([(1, 2.0, None)]).to_bytes()
+    with pytest.raises(ValueError, match="without a name"):
+        RowSample.from_bytes(data.replace(b"\xff\xff\xff\xff", b"\xfe\xff\xff\xff"))
+
+
+def test_text_that_is_not_base64_is_refused() -> None:
+    wire = sample([(1, 2.0, "a")]).to_wire()
+    with pytest.raises(ValueError, match="base64"):
+        RowSample.from_wire(wire[:4] + "!!!!" + wire[4:])
+
+
+def test_features_in_another_order_are_the_same_rows() -> None:
+    times, x, y = np.arange(3), np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 2.0])
+    u, v = Categories.of("aba"), Categories.of("bab")
+    one = RowSample.of(2, times, {"x": x, "y": y}, {"u": u, "v": v})
+    other = RowSample.of(2, times, {"y": y, "x": x}, {"v": v, "u": u})
+    assert one == other
+    assert one.to_bytes() == other.to_bytes()
+    swapped = RowSample.of(2, times, {"x": y, "y": x}, {"u": u, "v": v})
+    assert swapped.hashes.tolist() != one.hashes.tolist()
+
+
+def test_zeros_and_nans_are_each_one_value() -> None:
+    other_nan = np.array([0x7FF8_0000_0000_0001], np.uint64).view(np.float64)
+    for values in (np.array([0.0, -0.0]), np.array([np.nan, other_nan[0]])):
+        assert len(RowSample.of(4, np.zeros(2, np.int64), {"x": values}, {})) == 1
+    assert len(RowSample.of(4, np.zeros(2, np.int64), {"x": np.array([0.0, np.nan])}, {})) == 2
+
+
+def test_the_hashes_are_those_of_samples_that_were_stored() -> None:
+    """References and windows in the log were sampled by them; with others the same row would be there twice."""
+    made = sample([(1_700_000_000_000, 1.5, "a"), (-3, float("nan"), None)])
+    assert made.hashes.tolist() == [6733113327844051820, 17881691800390525266]
+
+
 def test_a_window_and_a_reference_keep_their_sample() -> None:
-    part = InputRows(np.arange(9.0)[None], (), np.zeros(9), np.zeros(9), np.arange(9))
-    parts = [part.take(slice(5, 9)), part.take(slice(0, 5))]
+    rows = 2 * SAMPLE_ROWS + 1
+    part = InputRows(np.arange(rows * 1.0)[None], (), np.zeros(rows), np.zeros(rows), np.arange(rows))
+    parts = [part.take(slice(500, rows)), part.take(slice(0, 500))]
     window = InputRows.profile(parts, MODEL, None)
     assert window.sample == part.sample(MODEL)
+    assert window.sample is not None
+    assert len(window.sample) == SAMPLE_ROWS
     assert WindowProfile.from_bytes(window.to_bytes()).sample == window.sample
     assert window.merge(WindowProfile.empty()).sample == window.sample
     made = Reference.of("r", {"x": np.arange(9.0)}, {}, {}, sample=window.sample)

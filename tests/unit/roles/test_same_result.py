@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.config import ModelConfig
-from trimtab.drift import Nulls
+from trimtab.drift import DOMAIN, Nulls
 from trimtab.events.chunks import ChunkDecoder
+from trimtab.events.columns import Categories
 from trimtab.events.tables import PredictionTable, Sources
-from trimtab.profiles import Reference
+from trimtab.profiles import Reference, RowSample, WindowProfile
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import WindowState
@@ -36,7 +37,9 @@ WINDOWS: dict[str, dict[str, int]] = {
     "by count": {"size": 100, "count": 30, "longest": 1_500},
 }
 DRAW = np.random.default_rng(12)
-REFERENCE = Reference.of("m@1", {"x": DRAW.normal(size=500)}, {"c": ["a", "b", "a", None] * 125}, {})
+NUMBERS, TEXTS = {"x": DRAW.normal(size=500)}, ["a", "b", "a", None] * 125
+ROWS = RowSample.of(512, np.arange(500), NUMBERS, {"c": Categories.of(TEXTS)})
+REFERENCE = Reference.of("m@1", NUMBERS, {"c": TEXTS}, {}, sample=ROWS)
 NULLS = Nulls(100)
 
 
@@ -136,6 +139,36 @@ def test_the_same_result(windows: str, seed: int, partitions: int, shuffle: bool
     # Each event is in its segment's windows too; of hopping ones, those that end after the stream are not closed.
     assert counted == 2 * EVENTS or (windows == "hopping" and 2 * EVENTS < counted < 8 * EVENTS)
     assert played(rows, partitions, seed, shuffle=shuffle, crash=crash, model=model) == calm
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.booleans(), st.booleans())
+def test_the_same_classifier_of_whole_rows(seed: int, partitions: int, shuffle: bool, crash: bool) -> None:
+    rows = events(seed)
+    sections = {"window": {**MODEL.window.model_dump(exclude_unset=True), "size": 3 * SIZE_MS}}
+    sections["drift"] = {"domain_classifier": True}
+    model = ModelConfig.model_validate(MODEL.model_dump(exclude_unset=True, by_alias=True) | sections)
+    calm = played(rows, 1, 0, shuffle=False, crash=False, model=model)
+    of_rows = [m for metrics, _ in calm for m in metrics if m["feature"] == DOMAIN]
+    # Of the windows of segments no whole rows are kept.
+    assert [m["segment"] for m in of_rows] == ["", ""]
+    assert all(m["value"] != 0 for m in of_rows)
+    assert played(rows, partitions, seed, shuffle=shuffle, crash=crash, model=model) == calm
+
+
+def test_segments_keep_no_rows() -> None:
+    model = ModelConfig.model_validate(
+        MODEL.model_dump(exclude_unset=True, by_alias=True) | {"drift": {"domain_classifier": True}}
+    )
+    partials, rows = Partials("m", model, lambda _: REFERENCE), events(1)
+    sources = Sources(0, np.arange(EVENTS), np.full(EVENTS, 1))
+    decoder = ChunkDecoder({"m": model}, 1_000_000)
+    for table in decoder.decode("predictions", [orjson.dumps(row) for row in rows], sources)[0]:
+        assert isinstance(table, PredictionTable)
+        partials.add_predictions(table)
+    made = [profile for record in partials.build(1) for profile in record["profiles"]]
+    kept = {(bool(one["segment"]), WindowProfile.from_bytes(one["sketch"]).sample is None) for one in made}
+    assert kept == {(True, True), (False, False)}
 
 
 def test_what_breaks_it_is_found_out() -> None:
