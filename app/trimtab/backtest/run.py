@@ -155,8 +155,8 @@ def judged(
 
     def judge_stream(closed: Sequence[ClosedWindow], arrived: Sequence[Arrived]) -> None:
         for metrics, alerts in (
-            verdicts.volume(closed, closed[-1].key.end_ms if closed else 0),
-            *(verdicts.arrived(window, window.end_ms) for window in arrived),
+            verdicts.stream.volume(closed, closed[-1].key.end_ms if closed else 0),
+            *(verdicts.stream.arrived(window, window.end_ms) for window in arrived),
         ):
             findings.stream.extend(metrics)
             findings.alerts.extend(alerts)

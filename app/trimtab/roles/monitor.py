@@ -34,9 +34,10 @@ from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.set_reference import reference_set
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
+from trimtab.roles.records import metric_key
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
-from trimtab.roles.verdicts import Verdicts, metric_key
+from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import (
     Absence,
     Arrivals,
@@ -331,19 +332,19 @@ class _Partition:
             new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
-        new_metrics, new_alerts = model.verdicts.volume(closed, _now_ms())
+        new_metrics, new_alerts = model.verdicts.stream.volume(closed, _now_ms())
         metrics += new_metrics
         alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
-        alerts += [alert for silence in silences for alert in model.verdicts.absent(silence, _now_ms())]
+        alerts += [alert for silence in silences for alert in model.verdicts.stream.absent(silence, _now_ms())]
         arrived, model.arrived = model.arrived, []
         for window_of_arrival in arrived:
-            new_metrics, new_alerts = model.verdicts.arrived(window_of_arrival, _now_ms())
+            new_metrics, new_alerts = model.verdicts.stream.arrived(window_of_arrival, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
         stale, model.stale = model.stale, []
-        alerts += [alert for change in stale for alert in model.verdicts.stale(change, _now_ms())]
+        alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         for alert in alerts:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from trimtab import drift, performance
-from trimtab.alerts import AlertState, Evidence, Phase, Signal, alert_record, fingerprint_of, step
-from trimtab.config import AlertSpec, ModelConfig, PerformanceTest
+from trimtab.alerts import Evidence, Signal
+from trimtab.config import ModelConfig, PerformanceTest
 from trimtab.drift import AUC, DOMAIN, Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
-from trimtab.profiles import RECONSTRUCTION, Reference
-from trimtab.quality import Amount, Volume, problems
-from trimtab.quality.volume import MOST
+from trimtab.profiles import RECONSTRUCTION, Reference, WindowProfile
+from trimtab.quality import problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
-from trimtab.windows import Arrived, ClosedWindow, LateEvents, Silence, Stale, WindowKey
+from trimtab.roles.records import Finding, Records
+from trimtab.roles.stream_verdicts import StreamVerdicts
+from trimtab.windows import ClosedWindow, LateEvents, WindowKey
 
-__all__ = ["Verdicts", "metric_key"]
+__all__ = ["Verdicts"]
 
 _DRIFT = {"drift": Signal.BAD, "ok": Signal.GOOD}
 # A feature that drifts is there: for the missing alert that is good news.
@@ -29,29 +30,6 @@ _SPOILING = frozenset({"constant", "unit_change"})
 _OF_WHOLE_ROWS = frozenset({RECONSTRUCTION, DOMAIN})
 _PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
 MISSING_RATE = "missing_rate"
-_AT_ONCE = AlertSpec(for_windows=1, resolve_after=1)
-
-
-def metric_key(metric: Mapping[str, Any]) -> str:
-    """Key of a metric record: everything but the window.
-
-    Examples
-    --------
-    >>> metric_key({"model": "credit", "version": 7, "segment": "", "feature": "age", "statistic": "psi"})
-    'credit/7//age/psi'
-    """
-    feature = metric["feature"] or ""
-    return f"{metric['model']}/{metric['version']}/{metric['segment']}/{feature}/{metric['statistic']}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """One verdict that concerns one alert."""
-
-    kind: str
-    feature: str | None
-    signal: Signal
-    evidence: Evidence
 
 
 class Verdicts:
@@ -83,25 +61,25 @@ class Verdicts:
         self._first = FirstWindows(name, model, wire.get("first")) if kind == "first_windows" else None
         self._name = name
         self._model = model
-        self._alerts = {key: AlertState.from_wire(alert) for key, alert in wire.get("alerts", {}).items()}
-        self._volume = None if model.quality.volume is None else Volume(model.quality.volume, wire.get("volume"))
-        self._counted_until: int | None = wire.get("counted_until")
         self._calibration: Calibration | None = None
+        level = model.drift.alpha
         if model.drift.method == "calibrated":
             budget = Budget(*model.drift.budget, earned=float(wire.get("earned", 0.0)))
             # Each segment is a window of its own.
             segments = sum(len(getattr(model.features[name], "values", ())) + 2 for name in model.segments)
             wanted = frozenset(model.drift.thresholds)
             self._calibration = Calibration(nulls, budget, model.window.pane, 1 / (1 + segments), wanted)
+            level = min(1.0, budget.per_ms * model.window.size)
+        self._records = Records(name, model.alerts, wire.get("alerts"))
+        self._metric = self._records.metric
+        self.stream = StreamVerdicts(model, self._records, level, wire)
 
     def snapshot(self) -> dict[str, Any]:
         """Alerts that are pending or firing, the budget's state, first windows that were gathered; plain types."""
-        alerts = {key: self._alerts[key].to_wire() for key in sorted(self._alerts)}
         return {
-            "alerts": alerts,
+            "alerts": self._records.snapshot(),
             "earned": 0.0 if self._calibration is None else self._calibration.budget.earned,
-            "volume": None if self._volume is None else self._volume.snapshot(),
-            "counted_until": self._counted_until,
+            **self.stream.snapshot(),
             "first": {} if self._first is None else self._first.snapshot(),
         }
 
@@ -124,126 +102,10 @@ class Verdicts:
             metrics, findings = self._performance(window, reference)
         else:
             metrics, findings = self._inputs(window, reference)
-        alerts = [alert for finding in findings for alert in self._apply(window.key, finding, now_ms)]
+        alerts = [alert for finding in findings for alert in self._records.apply(window.key, finding, now_ms)]
         if self._calibration is not None:
             began = [alert for alert in alerts if alert["state"] == "firing" and alert["kind"] in ("drift", "missing")]
             self._calibration.budget.settle(len(began))
-        return metrics, alerts
-
-    def volume(self, closed: Sequence[ClosedWindow], now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Metric and alert records of how many events windows have; those that ended together closed together.
-
-        Versions count together, so a promotion changes nothing. Empty windows between two others count; the first is
-        left out, since it may have begun before the model was seen. Of hopping windows, those that do not overlap.
-        """
-        size = self._model.window.size
-        spans: dict[tuple[int, int], list[ClosedWindow]] = {}
-        for window in closed if self._volume is not None else ():
-            key = window.key
-            whole = key.end_ms - key.start_ms == size and not key.start_ms % size
-            if key.kind == "inputs" and not key.segment and whole:
-                spans.setdefault((key.start_ms, key.end_ms), []).append(window)
-        metrics: list[dict[str, Any]] = []
-        alerts: list[dict[str, Any]] = []
-        for (start_ms, end_ms), windows in sorted(spans.items()):
-            before, self._counted_until = self._counted_until, end_ms
-            if before is None or start_ms < before:
-                continue
-            for empty_ms in range(max(before, start_ms - MOST * size), start_ms, size):
-                alerts += self._amount(empty_ms, [], metrics, now_ms)
-            alerts += self._amount(start_ms, windows, metrics, now_ms)
-        return metrics, alerts
-
-    def _amount(
-        self, start_ms: int, windows: Sequence[ClosedWindow], metrics: list[dict[str, Any]], now_ms: int
-    ) -> Iterator[dict[str, Any]]:
-        """Judge the count of one window of all versions."""
-        level = self._model.drift.alpha
-        if self._calibration is not None:
-            level = min(1.0, self._calibration.budget.per_ms * self._model.window.size)
-        count = sum(window.profile.count for window in windows)
-        amount = None if self._volume is None else self._volume.judge(count, level)
-        if amount is None:
-            return
-        version = max((window.key.version for window in windows), default=0)
-        key = WindowKey("inputs", version, None, "", start_ms, start_ms + self._model.window.size)
-        status = "quality" if amount.wrong else "ok"
-        metrics.append(self._metric(key, None, "volume", amount.ratio, count, status, amount.p_value))
-        evidence = _evidence_of_volume(key, amount, self._model.quality.volume or 0.0, windows)
-        signal = Signal.BAD if amount.wrong else Signal.GOOD
-        yield from self._apply(key, _Finding("quality", "(volume)", signal, evidence), now_ms)
-
-    def absent(self, silence: Silence, now_ms: int) -> list[dict[str, Any]]:
-        """Alert records of predictions or labels that stopped, or came again."""
-        what = {"inputs": "predictions", "performance": "labels"}[silence.kind]
-        evidence = Evidence(
-            statistics={"silent_s": (now_ms - silence.heard_ms) / 1_000},
-            p_values={},
-            thresholds={"silent_s": silence.limit_ms / 1_000},
-            count=0,
-            start_ms=silence.heard_ms,
-            end_ms=now_ms,
-            last_produced_ms=silence.heard_ms,
-            reference=None,
-            offsets={},
-            exceeded=("silent_s",) if silence.silent else (),
-        )
-        finding = _Finding("absent", what, Signal.BAD if silence.silent else Signal.GOOD, evidence)
-        key = WindowKey(silence.kind, 0, None, "", silence.heard_ms, now_ms)
-        return list(self._apply(key, finding, now_ms, _AT_ONCE))
-
-    def stale(self, stale: Stale, now_ms: int) -> list[dict[str, Any]]:
-        """Alert records of a version that is served though another one is champion, or is no longer."""
-        champion, after_ms = stale.champion, stale.heard_ms - stale.champion.since_ms
-        evidence = Evidence(
-            statistics={
-                "served": float(stale.version),
-                "champion": float(champion.version),
-                "champion_since_s": champion.since_ms / 1_000,
-                "stale_s": after_ms / 1_000,
-            },
-            p_values={},
-            thresholds={"stale_s": stale.limit_ms / 1_000},
-            count=0,
-            start_ms=champion.since_ms,
-            end_ms=stale.heard_ms,
-            last_produced_ms=stale.heard_ms,
-            reference=None,
-            offsets={},
-            exceeded=("stale_s",) if stale.stale else (),
-        )
-        finding = _Finding("stale", None, Signal.BAD if stale.stale else Signal.GOOD, evidence)
-        key = WindowKey("inputs", stale.version, None, "", champion.since_ms, stale.heard_ms)
-        return list(self._apply(key, finding, now_ms, _AT_ONCE))
-
-    def arrived(self, arrived: Arrived, now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Metric and alert records of what was refused and what came twice in one window of arrival."""
-        key = WindowKey("inputs", 0, None, "", arrived.start_ms, arrived.end_ms)
-        spec, total = self._model.quality, arrived.total
-        metrics: list[dict[str, Any]] = []
-        alerts: list[dict[str, Any]] = []
-        for name, count, limit in (
-            ("refused", arrived.refused, spec.refused),
-            ("duplicates", arrived.duplicates, spec.duplicates),
-        ):
-            share, enough = count / total, total >= self._model.window.min_count
-            bad = enough and limit is not None and share > limit
-            status = "too_few" if not enough else "quality" if bad else "ok"
-            metrics.append(self._metric(key, None, name, share, total, status))
-            evidence = Evidence(
-                statistics={name: share},
-                p_values={},
-                thresholds={} if limit is None else {name: limit},
-                count=total,
-                start_ms=arrived.start_ms,
-                end_ms=arrived.end_ms,
-                last_produced_ms=arrived.end_ms,
-                reference=None,
-                offsets={},
-                exceeded=(name,) if bad else (),
-            )
-            signal = Signal.NOTHING if not enough or limit is None else Signal.BAD if bad else Signal.GOOD
-            alerts += self._apply(key, _Finding("quality", f"({name})", signal, evidence), now_ms)
         return metrics, alerts
 
     def late(self, late: Iterable[LateEvents]) -> list[dict[str, Any]]:
@@ -254,7 +116,7 @@ class Verdicts:
             for event in late
         ]
 
-    def _inputs(self, window: ClosedWindow, reference: Reference | None) -> tuple[list[dict[str, Any]], list[_Finding]]:
+    def _inputs(self, window: ClosedWindow, reference: Reference | None) -> tuple[list[dict[str, Any]], list[Finding]]:
         key, count = window.key, window.profile.count
         status = "no_reference" if reference is None else "too_few" if count < self._model.window.min_count else "ok"
         metrics = [self._metric(key, None, "events", float(count), count, status)]
@@ -268,14 +130,13 @@ class Verdicts:
             budget = self._calibration.budget
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
                 metrics.append(self._metric(key, None, name, value, count, status))
-        findings: list[_Finding] = []
+        findings: list[Finding] = []
         spoilt = False
         for verdict in verdicts:
             measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
             if not measured:
                 # That nothing was said of it is to be seen too.
-                found = window.profile.find(verdict.feature)
-                values = 0.0 if found is None else float(found.count)
+                values = _usable(window.profile, verdict.feature)
                 metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
             for name, m in sorted(measured.items()):
                 metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
@@ -293,7 +154,7 @@ class Verdicts:
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
                 # What is no measurement cannot have drifted.
                 signal = Signal.NOTHING if wrong else signals.get(verdict.status, Signal.NOTHING)
-                findings.append(_Finding(kind, verdict.feature, signal, evidence))
+                findings.append(Finding(kind, verdict.feature, signal, evidence))
         self._remember(window, reference, verdicts, findings)
         return metrics, findings
 
@@ -302,7 +163,7 @@ class Verdicts:
         window: ClosedWindow,
         reference: Reference | None,
         verdicts: Iterable[FeatureVerdict],
-        findings: Iterable[_Finding],
+        findings: Iterable[Finding],
     ) -> None:
         """Take what is healthy of a window for what later ones are compared with."""
         key, profile = window.key, window.profile
@@ -336,7 +197,7 @@ class Verdicts:
         verdict: FeatureVerdict,
         window: ClosedWindow,
         reference: Reference,
-        findings: list[_Finding],
+        findings: list[Finding],
         metrics: list[dict[str, Any]],
     ) -> bool:
         """Add what the checks say of one feature; returns whether its values are no measurements as a whole."""
@@ -354,12 +215,12 @@ class Verdicts:
         values, limits = {p.check: p.value for p in found}, {p.check: p.limit for p in found}
         evidence = _evidence(window, reference, values, {}, limits, tuple(values))
         signal = Signal.BAD if found else Signal.GOOD
-        findings.append(_Finding("quality", verdict.feature, signal, evidence))
+        findings.append(Finding("quality", verdict.feature, signal, evidence))
         return not _SPOILING.isdisjoint(values)
 
     def _performance(
         self, window: ClosedWindow, reference: Reference | None
-    ) -> tuple[list[dict[str, Any]], list[_Finding]]:
+    ) -> tuple[list[dict[str, Any]], list[Finding]]:
         key, count, profile = window.key, window.profile.count, window.profile.performance
         enough = count >= self._model.window.min_count
         metrics = [self._metric(key, None, "labelled", float(count), count, "ok" if enough else "too_few")]
@@ -386,7 +247,7 @@ class Verdicts:
             signal = _PERFORMANCE.get(status[metric], Signal.NOTHING)
             exceeded = (metric,) if signal is Signal.BAD else ()
             evidence = _evidence(window, reference, values, {}, limits, exceeded)
-            findings.append(_Finding("performance", metric, signal, evidence))
+            findings.append(Finding("performance", metric, signal, evidence))
         return metrics, findings
 
     def _sure(
@@ -402,72 +263,17 @@ class Verdicts:
         allowed = self._calibration.allowance / len(self._model.performance)
         return verdict if p_value is None or p_value <= allowed else replace(verdict, status="ok")
 
-    def _apply(
-        self, key: WindowKey, finding: _Finding, now_ms: int, spec: AlertSpec | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Move one alert; yields the record when its state changed."""
-        fingerprint = fingerprint_of(self._name, finding.kind, finding.feature, key.segment)
-        before = self._alerts.get(fingerprint, AlertState())
-        after, change = step(before, finding.signal, key.end_ms, spec or self._model.alerts)
-        if after.phase is Phase.INACTIVE:
-            self._alerts.pop(fingerprint, None)
-        else:
-            self._alerts[fingerprint] = after
-        if change is not None:
-            yield alert_record(
-                change,
-                model=self._name,
-                version=key.version,
-                kind=finding.kind,
-                feature=finding.feature,
-                segment=key.segment,
-                started_ms=(after if change == "firing" else before).started_ms,
-                raised_ms=now_ms,
-                evidence=finding.evidence,
-            )
 
-    def _metric(
-        self,
-        key: WindowKey,
-        feature: str | None,
-        statistic: str,
-        value: float,
-        count: int,
-        status: str,
-        p_value: float | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "model": self._name,
-            "version": key.version,
-            "segment": key.segment,
-            "feature": feature,
-            "statistic": statistic,
-            "value": value,
-            "p_value": p_value,
-            "count": count,
-            "start_ms": key.start_ms,
-            "end_ms": key.end_ms,
-            "status": status,
-        }
+def _usable(profile: WindowProfile, feature: str) -> float:
+    """Values, or whole rows, that there are to judge."""
+    if feature == DOMAIN:
+        return 0.0 if profile.sample is None else float(len(profile.sample))
+    found = profile.find(feature)
+    return 0.0 if found is None else float(found.count)
 
 
 def _values(verdicts: Iterable[FeatureVerdict]) -> dict[str, dict[str, float]]:
     return {v.feature: {name: m.value for name, m in v.measured.items()} for v in verdicts if v.measured}
-
-
-def _evidence_of_volume(key: WindowKey, amount: Amount, factor: float, windows: Sequence[ClosedWindow]) -> Evidence:
-    return Evidence(
-        statistics={"volume": amount.ratio, "expected": amount.expected},
-        p_values={"volume": amount.p_value},
-        thresholds={"volume": factor},
-        count=amount.events,
-        start_ms=key.start_ms,
-        end_ms=key.end_ms,
-        last_produced_ms=max((window.last_produced_ms for window in windows), default=key.end_ms),
-        reference=None,
-        offsets={},
-        exceeded=("volume",) if amount.wrong else (),
-    )
 
 
 def _evidence(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.config import ModelConfig
-from trimtab.drift import DOMAIN, Nulls
+from trimtab.drift import AUC, Nulls
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.columns import Categories
 from trimtab.events.tables import PredictionTable, Sources
@@ -149,7 +149,7 @@ def test_the_same_classifier_of_whole_rows(seed: int, partitions: int, shuffle: 
     sections["drift"] = {"domain_classifier": True}
     model = ModelConfig.model_validate(MODEL.model_dump(exclude_unset=True, by_alias=True) | sections)
     calm = played(rows, 1, 0, shuffle=False, crash=False, model=model)
-    of_rows = [m for metrics, _ in calm for m in metrics if m["feature"] == DOMAIN]
+    of_rows = [m for metrics, _ in calm for m in metrics if m["statistic"] == AUC]
     # Of the windows of segments no whole rows are kept.
     assert [m["segment"] for m in of_rows] == ["", ""]
     assert all(m["value"] != 0 for m in of_rows)

@@ -32,14 +32,14 @@ def verdicts(state: object = None) -> Verdicts:
 def test_a_stale_version_fires_at_once_and_is_resolved_by_a_successor() -> None:
     champion = Champion(7, 1_000_000)
     first = verdicts()
-    [firing] = first.stale(Stale(True, 6, champion, 1_900_000, 600_000), 1_900_500)
+    [firing] = first.stream.stale(Stale(True, 6, champion, 1_900_000, 600_000), 1_900_500)
     assert (firing["kind"], firing["state"], firing["version"], firing["feature"]) == ("stale", "firing", 6, None)
     assert firing["summary"] == "credit@6 is still served 900 s after credit@7 became champion (limit 600 s)."
     assert firing["evidence"]["statistics"]["champion_since_s"] == 1_000
     assert decode("alert", encode("alert", firing)) == firing
-    assert first.stale(Stale(True, 6, champion, 2_000_000, 600_000), 2_000_500) == []
+    assert first.stream.stale(Stale(True, 6, champion, 2_000_000, 600_000), 2_000_500) == []
     second = verdicts(first.snapshot())
-    [resolved] = second.stale(Stale(False, 6, champion, 2_600_000, 600_000), 2_600_500)
+    [resolved] = second.stream.stale(Stale(False, 6, champion, 2_600_000, 600_000), 2_600_500)
     assert resolved["state"] == "resolved"
     assert resolved["incident"] == firing["incident"]
     assert resolved["summary"] == "credit@6 is no longer served in place of credit@7."
@@ -47,7 +47,7 @@ def test_a_stale_version_fires_at_once_and_is_resolved_by_a_successor() -> None:
 
 def test_refused_and_repeated_events_have_metrics_and_alerts_of_their_own() -> None:
     first = verdicts()
-    metrics, alerts = first.arrived(Arrived(0, 60_000, used=940, refused=20, duplicates=40), 60_001)
+    metrics, alerts = first.stream.arrived(Arrived(0, 60_000, used=940, refused=20, duplicates=40), 60_001)
     assert [(m["statistic"], m["value"], m["count"], m["status"]) for m in metrics] == [
         ("refused", 0.02, 1_000, "quality"),
         ("duplicates", 0.04, 1_000, "ok"),
@@ -59,20 +59,20 @@ def test_refused_and_repeated_events_have_metrics_and_alerts_of_their_own() -> N
     )
     assert decode("alert", encode("alert", firing)) == firing
     second = verdicts(first.snapshot())
-    good = [second.arrived(Arrived(k * 60_000, (k + 1) * 60_000, used=500), 0)[1] for k in (1, 2)]
+    good = [second.stream.arrived(Arrived(k * 60_000, (k + 1) * 60_000, used=500), 0)[1] for k in (1, 2)]
     assert [[a["state"] for a in alerts] for alerts in good] == [[], ["resolved"]]
 
 
 def test_of_few_events_nothing_is_said() -> None:
-    metrics, alerts = verdicts().arrived(Arrived(0, 60_000, used=0, refused=99), 60_001)
+    metrics, alerts = verdicts().stream.arrived(Arrived(0, 60_000, used=0, refused=99), 60_001)
     assert alerts == []
     assert {m["status"] for m in metrics} == {"too_few"}
 
 
 def test_a_share_at_its_limit_is_none_too_many_and_limits_can_be_switched_off() -> None:
-    assert verdicts().arrived(Arrived(0, 60_000, used=940, refused=10, duplicates=50), 0)[1] == []
+    assert verdicts().stream.arrived(Arrived(0, 60_000, used=940, refused=10, duplicates=50), 0)[1] == []
     off = MODEL.model_copy(update={"quality": QualitySpec(refused=None, duplicates=None)})
-    metrics, alerts = Verdicts("credit", off, Nulls(10)).arrived(Arrived(0, 1, refused=500, duplicates=500), 0)
+    metrics, alerts = Verdicts("credit", off, Nulls(10)).stream.arrived(Arrived(0, 1, refused=500, duplicates=500), 0)
     assert alerts == []
     assert {m["status"] for m in metrics} == {"ok"}
 
@@ -90,11 +90,11 @@ def counting(window: dict[str, Any] | None = None) -> Verdicts:
 
 def test_volume_counts_all_versions_and_no_segments_and_not_the_first() -> None:
     found = counting()
-    assert found.volume([closed(0, 3)], 0) == ([], [])
+    assert found.stream.volume([closed(0, 3)], 0) == ([], [])
     for start in range(1, 21):
         parts = [closed(start, 60, 1), closed(start, 40 + start % 2, 2), closed(start, 100, 1, "c=a")]
-        assert found.volume(parts, 0) == ([], [])
-    [metric], alerts = found.volume([closed(21, 100, 2)], 0)
+        assert found.stream.volume(parts, 0) == ([], [])
+    [metric], alerts = found.stream.volume([closed(21, 100, 2)], 0)
     assert alerts == []
     assert (metric["statistic"], metric["value"], metric["count"], metric["status"]) == (
         "volume",
@@ -103,19 +103,19 @@ def test_volume_counts_all_versions_and_no_segments_and_not_the_first() -> None:
         "ok",
     )
     assert metric["p_value"] > 0.5
-    [metric], [firing] = found.volume([closed(22, 10, 2)], 0)
+    [metric], [firing] = found.stream.volume([closed(22, 10, 2)], 0)
     assert (metric["status"], firing["feature"], firing["state"]) == ("quality", "(volume)", "firing")
     assert firing["summary"] == "credit has an unusual number of events: 10 in a window, where 100 are expected."
     assert decode("alert", encode("alert", firing)) == firing
-    assert found.volume([closed(23, 100)], 0)[1] == []
-    assert [a["state"] for a in found.volume([closed(24, 100)], 0)[1]] == ["resolved"]
+    assert found.stream.volume([closed(23, 100)], 0)[1] == []
+    assert [a["state"] for a in found.stream.volume([closed(24, 100)], 0)[1]] == ["resolved"]
 
 
 def test_windows_without_an_event_are_empty_ones() -> None:
     found = counting()
     for start in range(21):
-        found.volume([closed(start, 100)], 0)
-    metrics, alerts = found.volume([closed(23, 100)], 0)
+        found.stream.volume([closed(start, 100)], 0)
+    metrics, alerts = found.stream.volume([closed(23, 100)], 0)
     assert [m["count"] for m in metrics] == [0, 0, 100]
     assert [(a["state"], a["event_time_ms"]) for a in alerts] == [("firing", 22 * 60_000)]
 
@@ -123,14 +123,14 @@ def test_windows_without_an_event_are_empty_ones() -> None:
 def test_of_hopping_windows_those_that_do_not_overlap_count() -> None:
     found = counting({"size": "4m", "hop": "1m"})
     for start in range(85):
-        found.volume([closed(start, 100, size=240_000)], 0)
-    metrics, _ = found.volume([closed(start, 100, size=240_000) for start in range(85, 89)], 0)
+        found.stream.volume([closed(start, 100, size=240_000)], 0)
+    metrics, _ = found.stream.volume([closed(start, 100, size=240_000) for start in range(85, 89)], 0)
     assert [m["start_ms"] for m in metrics] == [88 * 60_000]
 
 
 def test_it_is_off_unless_it_is_asked_for() -> None:
     found = verdicts()
     for start in range(60):
-        assert found.volume([closed(start, 100 * (start % 2))], 0) == ([], [])
+        assert found.stream.volume([closed(start, 100 * (start % 2))], 0) == ([], [])
     with pytest.raises(ValidationError, match="windows by count"):
         counting({"size": "1m", "count": 1000})

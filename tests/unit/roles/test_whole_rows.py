@@ -104,7 +104,8 @@ def test_without_rows_there_is_nothing_and_with_few_nothing_is_said() -> None:
     old = replace(base, profile=replace(base.profile, sample=None))
     assert judged(Verdicts("m", off, NULLS), 0, values(2, 500, 0.0), off, base) == ([], [])
     assert judged(Verdicts("m", spec, NULLS), 0, values(2, 500, 0.0), spec, old) == ([], [])
-    assert judged(Verdicts("m", spec, NULLS), 0, values(2, 55, 0.0), spec, base) == ([], [])
+    [metric], alerts = judged(Verdicts("m", spec, NULLS), 0, values(2, 55, 0.0), spec, base)
+    assert (metric["statistic"], metric["value"], metric["status"], alerts) == ("values", 55, "too_few", [])
 
 
 MOVING = {"reference": {"from": "moving", "windows": 6, "least": 3}}
