@@ -22,6 +22,7 @@ _OURS = frozenset(
         "auto.offset.reset",
         "enable.auto.commit",
         "enable.auto.offset.store",
+        "enable.gapless.guarantee",
         "enable.idempotence",
         "enable.partition.eof",
         "group.id",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
@@ -14,6 +15,14 @@ from trimtab.errors import KafkaError
 __all__ = ["admin", "connect", "consumer", "message_of", "producer"]
 
 log = logging.getLogger("trimtab.kafka")
+
+# librdkafka takes the last of two names of one setting, so the user's is given by the name that we use.
+_ALIASES = {
+    "compression.codec": "compression.type",
+    "delivery.timeout.ms": "message.timeout.ms",
+    "queue.buffering.max.ms": "linger.ms",
+}
+Client = TypeVar("Client")
 
 
 def _base(config: KafkaConfig, client_id: str) -> dict[str, Any]:
@@ -32,12 +41,25 @@ def _base(config: KafkaConfig, client_id: str) -> dict[str, Any]:
 
 def _given(config: KafkaConfig) -> dict[str, str]:
     """The user's own settings, which win; those that must not are refused with the configuration."""
-    return {name: value.get_secret_value() for name, value in config.librdkafka.items()}
+    return {_ALIASES.get(name, name): value.get_secret_value() for name, value in config.librdkafka.items()}
+
+
+def _made(kind: Callable[[dict[str, Any]], Client], settings: dict[str, Any]) -> Client:
+    try:
+        return kind(settings)
+    except KafkaException as error:
+        raise KafkaError(f"cannot make a Kafka client: {message_of(error)}; mend kafka.librdkafka") from error
 
 
 def admin(config: KafkaConfig) -> AdminClient:
-    """An admin client."""
-    return AdminClient(_base(config, "trimtab-admin"))
+    """An admin client.
+
+    Raises
+    ------
+    KafkaError
+        If librdkafka refuses a setting; likewise of a consumer and a producer.
+    """
+    return _made(AdminClient, _base(config, "trimtab-admin"))
 
 
 def connect(config: KafkaConfig, timeout_s: float = 10.0) -> None:
@@ -63,7 +85,8 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
     ``fetch.queue.backoff.ms`` defaults to 1,000 in librdkafka and stalls a fast consumer; the prefetch queue
     defaults to 64 MB.
     """
-    return Consumer(
+    return _made(
+        Consumer,
         _base(config, client_id)
         | {
             "group.id": client_id,
@@ -78,13 +101,14 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
             "partition.assignment.strategy": "range",
         }
         | _dotted(settings)
-        | _given(config)
+        | _given(config),
     )
 
 
 def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
     """An idempotent producer whose keys land where ``partition_of`` says."""
-    return Producer(
+    return _made(
+        Producer,
         _base(config, client_id)
         | {
             "enable.idempotence": True,
@@ -97,7 +121,7 @@ def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
             "retry.backoff.ms": 5,
         }
         | _dotted(settings)
-        | _given(config)
+        | _given(config),
     )
 
 

@@ -28,7 +28,14 @@ from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.publish import Publication
 from trimtab.registry.records import INDEX_PARTITION, INLINE_BYTES, inline_snapshot, online_key
 from trimtab.registry.snapshot import dump, load
-from trimtab.roles.trainer_records import audit_of, online_record, publish_online, publish_promotion, publish_rollback
+from trimtab.roles.trainer_records import (
+    Decided,
+    decided,
+    online_record,
+    publish_online,
+    publish_promotion,
+    publish_rollback,
+)
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.sequential.watch import alarm_record
 from trimtab.training import Decision, Promotion, Rollback, Trainer, read_batch
@@ -59,6 +66,7 @@ class TrainedModel:
     state_bytes: int = 0
     checkpoint_at: float = field(default_factory=time.monotonic)
     held: list[Callable[[], Any]] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
 
 
 class TrainedPartition:
@@ -89,17 +97,21 @@ class TrainedPartition:
         for model in self.models.values():
             now = time.monotonic()
             if model.held and now - model.checkpoint_at >= CHECKPOINT_EVERY_S:
-                await self.commit(model, [])
+                await self.commit(model)
             elif self._publish_due(model, now):
                 await self._publish(model)
 
-    async def commit(self, model: TrainedModel, decisions: Sequence[Decision]) -> None:
+    async def commit(self, model: TrainedModel, decisions: Sequence[Decision] = ()) -> None:
         """One transaction with everything decided and a checkpoint; then acknowledge."""
+        trainer, state = model.trainer, model.trainer.state
+        # A commit that waits already will have the state that these have made, so it must have these too.
+        model.decided += [decided(trainer, decision, _now_ms()) for decision in decisions]
         async with self._lock:
-            if self.closed:
+            due = model.held or model.decided or trainer.has_alarms
+            if self.closed or not due:
                 return
-            trainer, state = model.trainer, model.trainer.state
             held, model.held = model.held, []
+            made, model.decided = model.decided, []
             model.checkpoint_at = time.monotonic()
             admit = trainer.config.admit
             checkpoint = encode_state(state, lambda item: dump(item, admit=admit))
@@ -112,21 +124,16 @@ class TrainedPartition:
                 "commands": list(model.commands),
                 "published_offset": model.published_offset,
             }
-            online = self._online_state(model) if decisions else None
-            # Taken with the state that has raised them: whichever commit comes first has both or neither.
+            online = self._online_state(model) if made else None
             alerts = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
-            audit = [
-                audit_of(trainer.name, trainer.config, d, state.offset, state.event_time_ms, _now_ms())
-                for d in decisions
-            ]
 
             def write(publication: Publication) -> None:
-                for decision in decisions:
-                    self._publish_decision(publication, trainer, decision)
+                for one in made:
+                    self._publish_decision(publication, trainer, one)
                 if online is not None:
                     publish_online(publication, trainer, *online, _now_ms())
-                for entry in audit:
-                    self._produce(self._topics.audit, trainer.name, entry)
+                for one in made:
+                    self._produce(self._topics.audit, trainer.name, one.audit)
                 for alert in alerts:
                     self._produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert))
                 ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
@@ -185,7 +192,8 @@ class TrainedPartition:
 
     def _online_state(self, model: TrainedModel) -> tuple[bytes, dict[str, int]] | None:
         trainer, champion = model.trainer, model.trainer.champion
-        if trainer.config.mode != "online" or champion is None:
+        # A version that is not in the registry yet has no state there.
+        if trainer.config.mode != "online" or champion is None or model.decided:
             return None
         state, lineage = trainer.state, trainer.state.lineage
         model.published_offset, began = state.offset, time.monotonic()
@@ -202,9 +210,10 @@ class TrainedPartition:
         model.publish_from = began + max(trainer.config.publish.every / 1_000, took_s / PUBLISHING_SHARE)
         return data, meta
 
-    def _publish_decision(self, publication: Publication, trainer: Trainer, decision: Decision) -> None:
+    def _publish_decision(self, publication: Publication, trainer: Trainer, made: Decided) -> None:
+        decision = made.decision
         if isinstance(decision, Promotion):
-            publish_promotion(publication, trainer, decision, self._topics, self._config.kafka.partitions, _now_ms())
+            publish_promotion(publication, trainer, made, decision, self._topics, self._config.kafka.partitions)
         elif isinstance(decision, Rollback):
             publish_rollback(publication, trainer.name, decision, _now_ms())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -28,7 +29,7 @@ from trimtab.registry.snapshot import dump
 from trimtab.training import Decision, Note, Promotion, Rollback, Trainer
 from trimtab.training.factory import source_hash
 
-__all__ = ["audit_of", "online_record", "publish_online", "publish_promotion", "publish_rollback"]
+__all__ = ["Decided", "audit_of", "decided", "online_record", "publish_online", "publish_promotion", "publish_rollback"]
 
 
 def environment() -> dict[str, str]:
@@ -41,18 +42,38 @@ def environment() -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it is to be written: its audit entry and, of a promotion, the model as it was decided on."""
+
+    decision: Decision
+    made_ms: int
+    audit: bytes
+    snapshot: bytes = b""
+    digest: str = ""
+
+
+def decided(trainer: Trainer, decision: Decision, now_ms: int) -> Decided:
+    """Take down a decision before anything goes on: some models change even as they predict."""
+    state = trainer.state
+    audit = audit_of(trainer.name, trainer.config, decision, state.offset, state.event_time_ms, now_ms)
+    if not isinstance(decision, Promotion):
+        return Decided(decision, now_ms, audit)
+    data = dump(decision.model, admit=trainer.config.admit)
+    return Decided(decision, now_ms, audit, data, state_digest(decision.model))
+
+
 def publish_promotion(
     publication: Publication,
     trainer: Trainer,
+    made: Decided,
     promotion: Promotion,
     topics: Topics,
     partitions: int,
-    now_ms: int,
 ) -> None:
     """Chunks, then manifest and reference, then the alias on which readers act."""
     name, config = trainer.name, trainer.config
-    data = dump(promotion.model, admit=config.admit)
-    ref = publication.snapshot(chunks_key(name, promotion.version), name, data)
+    ref = publication.snapshot(chunks_key(name, promotion.version), name, made.snapshot)
     learnt = promotion.learnt
     manifest = {
         "model": name,
@@ -75,14 +96,14 @@ def publish_promotion(
         "config_sha256": config_hash(config),
         "factory_sha256": source_hash(config.factory),
         "environment": environment(),
-        "state_digest": state_digest(promotion.model),
+        "state_digest": made.digest,
         "snapshot": ref.to_wire(),
-        "created_ms": now_ms,
+        "created_ms": made.made_ms,
     }
     publication.index(version_key(name, promotion.version), manifest)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     reason = "first" if promotion.candidate == "first" else "promotion"
-    publication.index(champion_key(name), _alias(name, promotion.version, reason, now_ms))
+    publication.index(champion_key(name), _alias(name, promotion.version, reason, made.made_ms))
 
 
 def publish_rollback(publication: Publication, name: str, rollback: Rollback, now_ms: int) -> None:

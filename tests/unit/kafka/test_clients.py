@@ -8,6 +8,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from trimtab.config import KafkaConfig
+from trimtab.config.root import _OURS
+from trimtab.errors import KafkaError
 from trimtab.kafka import clients
 
 
@@ -43,9 +45,31 @@ def test_without_them_ours_are_in_force(made: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["isolation.level", "enable.idempotence", "acks", "group.id", "enable.auto.commit", "partitioner"],
+    ("alias", "ours", "value"),
+    [("queue.buffering.max.ms", "linger.ms", "7"), ("compression.codec", "compression.type", "gzip")],
 )
+def test_the_users_settings_win_by_an_alias_too(made: list[dict[str, Any]], alias: str, ours: str, value: str) -> None:
+    clients.producer(KafkaConfig(bootstrap_servers="127.0.0.1:1", librdkafka={alias: SecretStr(value)}), "p")
+    assert made[0][ours] == value
+    assert alias not in made[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("retries", "0", "retries"),
+        ("max.in.flight", "9", "max.in.flight"),
+        ("no.such.setting", "1", 'No such configuration property: "no.such.setting"'),
+        ("linger.ms", "soon", "Invalid value for configuration property"),
+    ],
+)
+def test_what_librdkafka_refuses_is_told(name: str, value: str, said: str) -> None:
+    config = KafkaConfig(bootstrap_servers="127.0.0.1:1", librdkafka={name: SecretStr(value)})
+    with pytest.raises(KafkaError, match=f"cannot make a Kafka client: .*{said}.*; mend kafka.librdkafka"):
+        clients.producer(config, "p")
+
+
+@pytest.mark.parametrize("name", sorted(_OURS))
 def test_what_guarantees_rest_on_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=f"{name}: Trimtab sets it, since its guarantees rest on it; remove it"):
         KafkaConfig(librdkafka={name: SecretStr("x")})
