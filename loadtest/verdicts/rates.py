@@ -1,18 +1,25 @@
-"""False-alarm rates of each statistic's calibrated p-value on streams in which nothing changes."""
+"""False-alarm rates of each statistic's calibrated p-value, and of a feature's, on streams in which nothing changes."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
 from loadtest.verdicts.streams import NUMERIC, TEXTS
+from trimtab.config import DriftSpec
 from trimtab.drift import Budget, Calibration, Measured, Nulls, Statistic, statistics
+from trimtab.drift.combination import combined
 from trimtab.profiles import CategoricalProfile, NumericProfile, Reference
 
-__all__ = ["LEVELS", "SIZES", "Rate", "rates"]
+__all__ = ["LEVELS", "SIZES", "TOGETHER", "Rate", "rates"]
+
+TOGETHER = "a feature"
+"""Name of the p-value that the default statistics have together."""
 
 LEVELS = (0.05, 0.01)
 # Values of the reference and of the window.
@@ -33,21 +40,24 @@ class Rate(NamedTuple):
 
 def rates(windows: int) -> Iterator[list[Rate]]:
     """All streams and sizes, about ``windows`` windows each, fewer of the largest; eight against one reference."""
-    for stream, draw in {**NUMERIC, **TEXTS}.items():
-        for sizes in SIZES:
-            count = windows if max(sizes) < 50_000 else windows // 20
-            if stream in TEXTS and max(sizes) > 100_000:
-                continue
-            yield _rates(stream, draw, sizes, count)
+    wanted = [
+        (stream, sizes, windows if max(sizes) < 50_000 else windows // 4)
+        for stream in (*NUMERIC, *TEXTS)
+        for sizes in SIZES
+        if stream in NUMERIC or max(sizes) < 50_000
+    ]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield from pool.map(_rates, *zip(*wanted, strict=True))
 
 
-def _rates(stream: str, draw: Callable[..., Any], sizes: tuple[int, int], windows: int) -> list[Rate]:
+def _rates(stream: str, sizes: tuple[int, int], windows: int) -> list[Rate]:
+    draw: Callable[..., Any] = {**NUMERIC, **TEXTS}[stream]
     n, m = sizes
     rng = np.random.default_rng(crc32(f"{stream}{sizes}".encode()))
     found: dict[str, list[float]] = {}
     for number in range(max(1, windows // WINDOWS)):
         values = draw(rng, n)
-        categorical = isinstance(values, list)
+        categorical = stream in TEXTS
         made = Reference.of("r", {}, {"x": values}, {}) if categorical else Reference.of("r", {"x": values}, {}, {})
         before = made.profile.find("x")
         calibration = Calibration(Nulls(), Budget(1, 1), 1)
@@ -57,13 +67,19 @@ def _rates(stream: str, draw: Callable[..., Any], sizes: tuple[int, int], window
                 if categorical
                 else NumericProfile.of(draw(rng, m), made.frame("x"))
             )
-            for statistic in statistics("categorical" if categorical else "numeric"):
-                if statistic.view is not None:
-                    found.setdefault(statistic.name, []).append(_p(calibration, statistic, number, before, after))
+            for name, p_value in _of_window(calibration, number, before, after, categorical).items():
+                found.setdefault(name, []).append(p_value)
     return [
         Rate(stream, n, m, name, len(p), tuple(float(np.mean(np.array(p) <= level)) for level in LEVELS))
         for name, p in found.items()
     ]
+
+
+def _of_window(calibration: Calibration, number: int, before: Any, after: Any, categorical: bool) -> dict[str, float]:
+    known = [s for s in statistics("categorical" if categorical else "numeric") if s.view is not None]
+    found = {s.name: _p(calibration, s, number, before, after) for s in known}
+    default = [s for s in known if s.name in DriftSpec().thresholds]
+    return found | {TOGETHER: combined([found[s.name] for s in default], [s.weight for s in default])}
 
 
 def _p(calibration: Calibration, statistic: Statistic, number: int, before: Any, after: Any) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from trimtab.drift.combination import combined
 from trimtab.drift.domain_terms import columns_of, telling_terms
 from trimtab.drift.registry import Measured, Statistic
 from trimtab.profiles import RowSample
@@ -76,7 +77,7 @@ def domain_classifier(reference: RowSample, window: RowSample, ignore: Collectio
     odd = places[order] % 2 == 1
     columns, is_window = columns[:, order], is_window[order]
     areas, p_values = zip(*(_of_half(columns, is_window, half) for half in (odd, ~odd)), strict=True)
-    return Measured(float(np.mean(areas)) - 0.5, _combined(p_values))
+    return Measured(float(np.mean(areas)) - 0.5, combined(p_values))
 
 
 def mann_whitney(before: FloatArray, after: FloatArray) -> tuple[float, float]:
@@ -146,15 +147,6 @@ def _scores(terms: FloatArray, is_window: BoolArray, taught: BoolArray) -> Float
                 model.learn_one(row, label, w=weights[label])
     found = [model.predict_proba_one(row)[True] for row, teach in zip(rows, teaches, strict=True) if not teach]
     return np.array(found)
-
-
-def _combined(p_values: Sequence[float]) -> float:
-    """Cauchy combination."""
-    if min(p_values) == 0:
-        return 0.0
-    # The tangent of one half less p is the cotangent of p, which loses nothing where p is small.
-    mean = float(np.mean([1 / math.tan(p * math.pi) for p in p_values]))
-    return math.atan(1 / mean) / math.pi if mean > 1 else 0.5 - math.atan(mean) / math.pi
 
 
 def _of_samples(reference: RowSample, window: RowSample) -> Measured:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from trimtab.config import DriftSpec
 from trimtab.drift.calibration import Calibration
+from trimtab.drift.combination import combined
 from trimtab.drift.domain import AUC, DOMAIN, LEAST_ROWS, STATISTIC, domain_classifier, is_fair
-from trimtab.drift.registry import Kind, Measured, statistics
+from trimtab.drift.registry import Kind, Measured, Statistic, statistics
 from trimtab.profiles import RECONSTRUCTION, SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
 
 __all__ = ["FeatureVerdict", "Status", "evaluate"]
@@ -36,12 +36,15 @@ class FeatureVerdict:
         By name of the statistic; the missing rate is always among them when there was something to compare.
     exceeded
         Names of those beyond threshold and significant, sorted; also of a feature that drift ignores.
+    p_value
+        Of all its configured statistics together; None when none is beyond its threshold, or without calibration.
     """
 
     feature: str
     status: Status
     measured: Mapping[str, Measured] = field(default_factory=dict)
     exceeded: tuple[str, ...] = ()
+    p_value: float | None = None
 
 
 def evaluate(
@@ -55,11 +58,12 @@ def evaluate(
     """One verdict per feature, in the order given; then of the score and the reconstruction when both sides have them,
     and of the classifier of whole rows when it is asked for and both sides have a sample.
 
-    A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most the
-    level: ``spec.alpha``, or what ``calibration`` finds. A feature has drifted when ``spec.agree`` of them are, or all
-    that are configured for its kind when these are fewer. A missing rate that rose by more than ``spec.missing_rate``
-    comes before drift, since the values that still arrive are no fair sample. A feature in ``spec.ignore`` is measured
-    and never has drifted.
+    A statistic is exceeded when its value reaches its threshold and its p-value, if it has one, is at most the level:
+    ``spec.alpha`` or, with ``calibration``, what the budget allows. With it the p-values of all statistics of the
+    feature together (:func:`~trimtab.drift.combination.combined`) must be at most the level too. A feature has drifted
+    when ``spec.agree`` of them are exceeded, or all that are configured for its kind when these are fewer. A missing
+    rate that rose by more than ``spec.missing_rate`` comes before drift, since the values that still arrive are no fair
+    sample. A feature in ``spec.ignore`` is measured and never has drifted.
 
     Parameters
     ----------
@@ -95,7 +99,7 @@ def evaluate(
     if calibration is None:
         return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]
     tested = [one for one in found if not isinstance(one, FeatureVerdict) and one.name not in spec.ignore]
-    level = calibration.level([p_value for one in tested for p_value in one.p_values(spec)])
+    level = calibration.level([p_value for one in tested for p_value in one.p_values()])
     return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
 
 
@@ -107,16 +111,17 @@ class _Feature:
     before: Profile
     after: Profile
     measured: Mapping[str, Measured]
+    combined: float | None
 
-    def p_values(self, spec: DriftSpec) -> list[float]:
+    def p_values(self) -> list[float]:
         """Those that take part in the budget; one that was not found out counts like any small one."""
-        wanted = {*spec.thresholds, MISSING_RATE}
-        return [m.p_value or 0.0 for name, m in self.measured.items() if name in wanted]
+        return [p_value or 0.0 for p_value in (self.combined, self.measured[MISSING_RATE].p_value)]
 
     def verdict(self, spec: DriftSpec, min_count: int, level: float) -> FeatureVerdict:
         """What is the matter with it, when p-values up to ``level`` are small enough."""
         limits = spec.thresholds
-        exceeded = {n for n, m in self.measured.items() if _exceeded(m, limits.get(n), level)}
+        sure = self.combined is None or self.combined <= level
+        exceeded = {n for n, m in self.measured.items() if sure and _exceeded(m, limits.get(n), level)}
         enough = min(spec.agree, len(self.measured.keys() & limits.keys()))
         status: Status = "ok"
         if self._is_missing(spec, level):
@@ -128,7 +133,7 @@ class _Feature:
             status = "too_few"
         elif 0 < enough <= len(exceeded) and self.name not in spec.ignore:
             status = "drift"
-        return FeatureVerdict(self.name, status, self.measured, tuple(sorted(exceeded)))
+        return FeatureVerdict(self.name, status, self.measured, tuple(sorted(exceeded)), self.combined)
 
     def _is_missing(self, spec: DriftSpec, level: float) -> bool:
         p_value = self.measured[MISSING_RATE].p_value
@@ -143,7 +148,7 @@ class _Rows:
     measured: Measured
     name: str = DOMAIN
 
-    def p_values(self, spec: DriftSpec) -> list[float]:
+    def p_values(self) -> list[float]:
         """The one that takes part in the budget."""
         return [self.measured.p_value or 0.0]
 
@@ -189,12 +194,20 @@ def _measured(
     kind: Kind = "numeric" if isinstance(before, NumericProfile) else "categorical"
     configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]
     measured = {s.name: s.function(before, after) for s in configured}
-    if calibration is not None and min(before.count, after.count) > 0:
-        # Simulation is dear; where there is no effect its answer changes nothing.
-        for s in configured:
-            if measured[s.name].value >= spec.thresholds.get(s.name, math.inf):
-                measured[s.name] = calibration.calibrated(s, reference.id, feature, before, after, measured[s.name])
-    return _Feature(feature, before, after, measured)
+    # Simulation is dear; where there is no effect its answer changes nothing.
+    effect = any(measured[name].value >= limit for name, limit in spec.thresholds.items() if name in measured)
+    if calibration is None or not effect or min(before.count, after.count) == 0:
+        return _Feature(feature, before, after, measured, None)
+    tested = [s for s in configured if s.name in spec.thresholds]
+    for s in tested:
+        measured[s.name] = calibration.calibrated(s, reference.id, feature, before, after, measured[s.name])
+    return _Feature(feature, before, after, measured, _together(tested, measured))
+
+
+def _together(tested: Iterable[Statistic], measured: Mapping[str, Measured]) -> float | None:
+    found = [(measured[s.name].p_value, s.weight) for s in tested]
+    known = [(p_value, weight) for p_value, weight in found if p_value is not None]
+    return combined([p for p, _ in known], [weight for _, weight in known]) if known else None
 
 
 def _all_missing(like: Profile, events: int) -> Profile:

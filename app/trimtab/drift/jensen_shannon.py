@@ -14,7 +14,7 @@ from trimtab.profiles.cells import FloatArray
 __all__ = ["categorical_jensen_shannon", "jensen_shannon"]
 
 
-@tabulated("js", "numeric", "twentieths", p_value=pearson)
+@tabulated("js", "numeric", "twentieths", p_value=pearson, weight=0.25)
 def jensen_shannon(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     """Jensen-Shannon distance over the reference's 20-quantiles: the root of the divergence in bits, 0 to 1.
 

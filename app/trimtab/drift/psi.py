@@ -11,7 +11,7 @@ from trimtab.profiles.cells import FloatArray
 __all__ = ["categorical_psi", "psi"]
 
 
-@tabulated("psi", "numeric", "tenths", order=2, p_value=pearson)
+@tabulated("psi", "numeric", "tenths", order=2, p_value=pearson, weight=0.25)
 def psi(expected: FloatArray, found: FloatArray, at: FloatArray) -> FloatArray:
     """PSI over the reference's deciles: the sum of ``(q - p) ln(q / p)``; nats, from 0, unbounded.
 

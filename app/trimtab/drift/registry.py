@@ -59,6 +59,8 @@ class Statistic:
         Its null depends on the categories that were too rare to be seen.
     base
         Added before it is compared with earlier windows' values, when it may be below zero by chance.
+    weight
+        Of its p-value among those of its feature.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Statistic:
     order: int = 1
     rare: bool = False
     base: float = 0.0
+    weight: float = 1.0
 
 
 _REGISTERED: dict[tuple[str, Kind], Statistic] = {}
@@ -91,7 +94,14 @@ def statistic(name: str, kind: Kind) -> Callable[[Function], Function]:
 
 
 def tabulated(
-    name: str, kind: Kind, view: View, *, order: int = 1, p_value: PValue | None = None, rare: bool = False
+    name: str,
+    kind: Kind,
+    view: View,
+    *,
+    order: int = 1,
+    p_value: PValue | None = None,
+    rare: bool = False,
+    weight: float = 1.0,
 ) -> Callable[[Kernel], Callable[[Any, Any], Measured]]:
     """Register a statistic of two profiles, given as a function of their table's counts.
 
@@ -104,6 +114,8 @@ def tabulated(
         taken and not a simulation, which knows nothing of them.
     p_value
         A formula, where there is one; it may err on the large side.
+    weight
+        Of its p-value among those of its feature: less than 1 where others see the same with less noise.
 
     Raises
     ------
@@ -120,7 +132,7 @@ def tabulated(
             value = float(kernel(*columns))
             return Measured(value, None if p_value is None else p_value(*columns, value))
 
-        _register(Statistic(name, kind, measure, view, kernel, order, rare))
+        _register(Statistic(name, kind, measure, view, kernel, order, rare, weight=weight))
         return measure
 
     return register

@@ -30,6 +30,7 @@ _SPOILING = frozenset({"constant", "unit_change"})
 _OF_WHOLE_ROWS = frozenset({RECONSTRUCTION, DOMAIN})
 _PERFORMANCE = {"worse": Signal.BAD, "ok": Signal.GOOD}
 MISSING_RATE = "missing_rate"
+COMBINED = "combined_p"
 
 
 class Verdicts:
@@ -140,11 +141,14 @@ class Verdicts:
                 metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
             for name, m in sorted(measured.items()):
                 metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
+            together = {} if verdict.p_value is None else {COMBINED: verdict.p_value}
+            for name, value in together.items():
+                metrics.append(self._metric(key, verdict.feature, name, value, count, verdict.status, value))
             evidence = _evidence(
                 window,
                 against,
                 {name: m.value for name, m in measured.items()},
-                {name: m.p_value for name, m in measured.items() if m.p_value is not None},
+                {name: m.p_value for name, m in measured.items() if m.p_value is not None} | together,
                 {name: limits[name] for name in measured if name in limits},
                 verdict.exceeded,
             )

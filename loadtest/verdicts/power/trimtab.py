@@ -1,7 +1,7 @@
 """Trimtab's side: the code that judges a window live, on windows one after the other and on hopping ones.
 
-The score is minus the logarithm of the least p-value among the statistics that are measured by default, with no effect
-asked for. The defaults' own word is the verdict, at a window of one hour.
+The score is minus the logarithm of the p-value that the statistics which are measured by default have together, with no
+effect asked for. The defaults' own word is the verdict, at a window of one hour.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Judge:
         else:
             window = WindowProfile(profile.total, {}, {name: profile})
         [verdict] = evaluate(self._reference, window, self._any, _LEAST_COUNT, [name], self._calibration)
-        least = min(m.p_value for m in verdict.measured.values() if m.p_value is not None)
+        least = 1.0 if verdict.p_value is None else verdict.p_value
         drift = False
         if least <= _HOPELESS:
             [own] = evaluate(self._reference, window, self._own, _LEAST_COUNT, [name], self._calibration)

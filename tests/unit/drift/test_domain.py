@@ -209,21 +209,6 @@ def test_the_rank_test_is_that_of_scipy(before: list[float], after: list[float])
     assert p_value == pytest.approx(asked.pvalue, rel=1e-9)
 
 
-@given(st.lists(st.floats(1e-12, 1 - 1e-9), min_size=2, max_size=2))
-def test_the_combination_is_that_of_cauchy_variables(p_values: list[float]) -> None:
-    expected = stats.cauchy.sf(np.mean(stats.cauchy.isf(p_values)))
-    assert domain._combined(p_values) == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_combination_at_its_ends() -> None:
-    assert domain._combined((0.0, 1.0)) == 0.0
-    assert domain._combined((1.0, 1.0)) == pytest.approx(1.0)
-    assert domain._combined((1e-20, 0.5)) == pytest.approx(2e-20, rel=1e-3, abs=0)
-    assert domain._combined((1e-9, 0.5)) == pytest.approx(2e-9, rel=1e-6, abs=0)
-    assert domain._combined((5e-324, 0.5)) == 0.0
-    assert domain._combined((0.2, 0.2)) == pytest.approx(0.2)
-
-
 @pytest.mark.parametrize(("distinct", "fair"), [(2_000, True), (1_200, True), (700, False), (100, False)])
 def test_a_sample_of_rows_that_are_often_equal_is_not_fair(distinct: int, fair: bool) -> None:
     times = np.arange(2_000) % distinct

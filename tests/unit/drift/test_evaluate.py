@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.drift.checks import moved, sample
 from trimtab.config import DriftSpec
-from trimtab.drift import FeatureVerdict, evaluate
+from trimtab.drift import Budget, Calibration, FeatureVerdict, Nulls, evaluate, statistics
+from trimtab.drift.combination import combined
 from trimtab.profiles import (
     IDENTITY,
     PREDICTION,
@@ -165,3 +166,72 @@ def test_the_score_is_judged_when_both_have_one() -> None:
     assert len(evaluate(REFERENCE, window, DriftSpec(), MIN_COUNT, ["x", SCORE])) == 2
     without = WindowProfile(1_000, {"x": numeric(sample())})
     assert len(evaluate(REFERENCE, without, DriftSpec(), MIN_COUNT, ["x"])) == 1
+
+
+HOUR_MS = 3_600_000
+
+
+def at_level(level: float) -> Calibration:
+    """One that allows this level when one p-value takes part."""
+    return Calibration(Nulls(400), Budget(level / 0.45, HOUR_MS), HOUR_MS)
+
+
+def calibrated(by: float, level: float, **spec: Any) -> tuple[FeatureVerdict, Calibration]:
+    calibration = at_level(level)
+    window = WindowProfile(300, {"x": numeric(sample(300, 1) + by)})
+    [verdict] = evaluate(REFERENCE, window, DriftSpec(**spec), MIN_COUNT, ["x"], calibration)
+    return verdict, calibration
+
+
+ANY = dict.fromkeys(DriftSpec().thresholds, 0.0)
+
+
+def test_the_p_values_of_a_feature_count_together() -> None:
+    verdict, _ = calibrated(0.2, 1e-3, thresholds=ANY)
+    tested = [s for s in statistics("numeric") if s.name in ANY]
+    weights = [s.weight for s in tested]
+    p_values = [verdict.measured[s.name].p_value or 1.0 for s in tested]
+    assert (len(tested), min(weights), max(weights)) == (6, 0.25, 1.0)
+    assert verdict.p_value == combined(p_values, weights)
+    assert min(p_values) < verdict.p_value < 6 * min(p_values)
+
+
+def test_one_small_p_value_of_several_is_not_enough() -> None:
+    found, _ = calibrated(0.2, 1.0, thresholds=ANY)
+    together, least = found.p_value or 1.0, min(m.p_value or 1.0 for m in found.measured.values())
+    assert least < together
+    verdict, calibration = calibrated(0.2, (least + together) / 2, thresholds=ANY)
+    assert calibration.budget.last_level == pytest.approx((least + together) / 2)
+    assert (verdict.status, verdict.exceeded) == ("ok", ())
+    verdict, _ = calibrated(0.2, together * 1.001, thresholds=ANY)
+    assert verdict.status == "drift"
+    # One that alone is configured has its own.
+    verdict, _ = calibrated(0.2, 1e-3, thresholds={"mean": 0.0})
+    assert verdict.p_value == pytest.approx(verdict.measured["mean"].p_value)
+
+
+def test_without_an_effect_nothing_is_simulated_and_the_test_counts() -> None:
+    verdict, calibration = calibrated(0.2, 1e-3)
+    assert (verdict.status, verdict.p_value) == ("ok", None)
+    assert calibration.budget.last_level == pytest.approx(1e-3)
+    assert verdict.measured["wasserstein"].p_value is None
+    # One effect is enough to find out all p-values.
+    verdict, _ = calibrated(0.2, 1e-3, thresholds=dict(DriftSpec().thresholds) | {"mean": 0.0})
+    assert verdict.measured["wasserstein"].p_value is not None
+    assert verdict.p_value is not None
+
+
+def test_an_effect_has_to_be_sure_by_itself() -> None:
+    """What is sure is a trifle, and what is no trifle is not sure."""
+    verdict, _ = calibrated(0.5, 1e-4, thresholds=ANY | dict.fromkeys(("mean", "ks", "wasserstein", "psi", "js"), 9.0))
+    assert verdict.p_value is not None
+    assert verdict.p_value < 1e-4 < (verdict.measured["spread"].p_value or 1.0)
+    assert verdict.status == "ok"
+
+
+def test_the_level_is_shared_by_features_not_by_statistics() -> None:
+    calibration = at_level(1e-3)
+    both = {name: numeric(sample(300, 1) + 0.5, name) for name in ("x", SCORE)}
+    verdicts = evaluate(REFERENCE, WindowProfile(300, both), DriftSpec(thresholds=ANY), MIN_COUNT, ["x"], calibration)
+    assert [verdict.p_value is not None and verdict.p_value < 0.5 for verdict in verdicts] == [True, True]
+    assert calibration.budget.last_level == pytest.approx(5e-4)
