@@ -19,7 +19,7 @@ from loadtest.peers.machine import machine
 from loadtest.verdicts.power import report
 from loadtest.verdicts.power.figures import Row
 from loadtest.verdicts.power.run import compare
-from loadtest.verdicts.rates import LEVELS, Rate, rates
+from loadtest.verdicts.rates import LEVELS, TOGETHER, Rate, rates
 from loadtest.verdicts.year import year
 
 __all__ = ["main", "table"]
@@ -91,24 +91,26 @@ def _power(options: argparse.Namespace, console: Console) -> list[Row]:
 
 
 def table(found: Sequence[Rate]) -> Table:
-    """False-alarm rates in percent, by statistic; those off by more than a fifth and three standard errors are marked.
+    """False-alarm rates in percent; those off by more than a fifth and three standard errors are marked.
 
     Examples
     --------
-    >>> made = table([Rate("normal", 500, 50, "ks", 1_000, (0.05, 0.05))])
-    >>> list(made.columns[3].cells)
-    ['5.0 / 5.0!']
+    >>> made = table([Rate("normal", 500, 50, name, 1_000, (0.05, 0.05)) for name in ("ks", TOGETHER)])
+    >>> [list(column.cells)[0] for column in list(made.columns)[1:]]
+    ['500, 50', '5.0, 5.0!', 'ks 5.0, 5.0!', 'ks 5.0, 5.0!']
     """
-    names = sorted({rate.statistic for rate in found})
-    made = Table("stream", "reference", "window", *names)
+    made = Table("stream", "sizes", TOGETHER, "fewest", "most")
     for stream, n, m in dict.fromkeys((rate.stream, rate.reference, rate.window) for rate in found):
-        own = {rate.statistic: rate for rate in found if (rate.stream, rate.reference, rate.window) == (stream, n, m)}
-        made.add_row(stream, f"{n:,}", f"{m:,}", *(_cell(own[name]) if name in own else "" for name in names))
+        own = [rate for rate in found if (rate.stream, rate.reference, rate.window) == (stream, n, m)]
+        [together] = [rate for rate in own if rate.statistic == TOGETHER]
+        single = sorted((rate for rate in own if rate is not together), key=lambda rate: rate.at)
+        ends = (f"{rate.statistic} {_cell(rate)}" for rate in (single[0], single[-1]))
+        made.add_row(stream, f"{n:,}, {m:,}", _cell(together), *ends)
     return made
 
 
 def _cell(rate: Rate) -> str:
-    return " / ".join(
+    return ", ".join(
         f"{100 * share:.1f}{'!' if _off(share, level, rate.windows) else ''}"
         for share, level in zip(rate.at, LEVELS, strict=True)
     )

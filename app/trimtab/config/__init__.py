@@ -1,7 +1,7 @@
 """One ``trimtab.yaml``: read once, validated strictly, frozen afterwards."""
 
 from trimtab.config.duration import format_ms, parse_ms
-from trimtab.config.hash import config_hash
+from trimtab.config.hash import config_hash, config_json
 from trimtab.config.load import load_config, parse_config
 from trimtab.config.model import (
     AbsenceSpec,
@@ -54,6 +54,7 @@ __all__ = [
     "Triggers",
     "WindowSpec",
     "config_hash",
+    "config_json",
     "format_ms",
     "load_config",
     "parse_config",

@@ -7,7 +7,13 @@ import json
 
 from trimtab.config.model import ModelConfig
 
-__all__ = ["config_hash"]
+__all__ = ["config_hash", "config_json"]
+
+
+def config_json(model: ModelConfig) -> str:
+    """Canonical JSON of every setting, the defaults included; ``ModelConfig.model_validate_json`` reads it."""
+    settings = model.model_dump(mode="json", by_alias=True)
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def config_hash(model: ModelConfig) -> str:
@@ -24,6 +30,4 @@ def config_hash(model: ModelConfig) -> str:
     >>> len(config_hash(model)), config_hash(model) == config_hash(model.model_copy())
     (64, True)
     """
-    settings = model.model_dump(mode="json", by_alias=True)
-    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(config_json(model).encode("ascii")).hexdigest()

@@ -12,7 +12,25 @@ from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import consumer
 
-__all__ = ["read_range"]
+__all__ = ["LogDamaged", "LogGone", "read_range"]
+
+
+class LogDamaged(KafkaError):
+    """A record does not have its checksum."""
+
+
+class LogGone(KafkaError):
+    """Retention has taken the beginning of what was asked for.
+
+    Attributes
+    ----------
+    low
+        The first offset that is left.
+    """
+
+    def __init__(self, topic: str, partition: int, first: int, low: int) -> None:
+        super().__init__(f"{topic}[{partition}] begins at offset {low}; {first} to {low - 1} are gone")
+        self.low = low
 
 
 def read_range(
@@ -22,17 +40,21 @@ def read_range(
 
     Raises
     ------
+    LogGone
+        If the log no longer begins at or before ``first``.
+    LogDamaged
+        If a record is damaged; its checksum is checked.
     KafkaError
-        If the log no longer begins at or before ``first``, or gives nothing for ``stall_s`` seconds.
+        If the log gives nothing for ``stall_s`` seconds.
     """
     if last < first:
         return
-    reader = consumer(config, "trimtab-log", enable_partition_eof=True, auto_offset_reset="error")
+    reader = consumer(config, "trimtab-log", enable_partition_eof=True, auto_offset_reset="error", check_crcs=True)
     deadline = time.monotonic() + stall_s
     try:
         low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=stall_s)
         if low > first:
-            raise KafkaError(f"{topic}[{partition}] begins at offset {low}; {first} to {low - 1} are gone")
+            raise LogGone(topic, partition, first, low)
         reader.assign([TopicPartition(topic, partition, first)])
         while time.monotonic() < deadline:
             for message in reader.consume(500, timeout=0.1):
@@ -40,7 +62,9 @@ def read_range(
                 if error is not None:
                     if error.code() == RawError._PARTITION_EOF:
                         return
-                    raise KafkaError(f"cannot read {topic}[{partition}] from {first}: {error.str()}")
+                    damaged = error.code() in (RawError._BAD_MSG, RawError._BAD_COMPRESSION)
+                    kind = LogDamaged if damaged else KafkaError
+                    raise kind(f"cannot read {topic}[{partition}] from {first}: {error.str()}")
                 deadline = time.monotonic() + stall_s
                 if message.offset() > last:
                     return

@@ -14,7 +14,11 @@ from trimtab.kafka.clients import consumer
 from trimtab.kafka.topics import Topics
 from trimtab.registry.records import ChunkRef, SnapshotRef
 
-__all__ = ["ChunkReader"]
+__all__ = ["ChunkReader", "SnapshotGone"]
+
+
+class SnapshotGone(RegistryError):
+    """A chunk was compacted away or deleted."""
 
 
 class ChunkReader:
@@ -40,6 +44,7 @@ class ChunkReader:
             isolation_level="read_uncommitted",
             auto_offset_reset="error",
             enable_partition_eof=True,
+            check_crcs=True,
             # The next read can only be sent when the last fetch, which waits behind the end, has come back.
             fetch_wait_max_ms=1,
         )
@@ -49,8 +54,10 @@ class ChunkReader:
 
         Raises
         ------
+        SnapshotGone
+            If compaction or deletion has removed a chunk.
         RegistryError
-            If a chunk is gone (compaction removed it) or the bytes are not the ones that were published.
+            If the bytes are not the ones that were published.
         KafkaError
             If Kafka does not deliver them within ``timeout_s`` seconds.
         """
@@ -101,6 +108,11 @@ class ChunkReader:
             past = code == RawError._PARTITION_EOF and message.offset() > chunk.offset
             if past or code in (RawError._AUTO_OFFSET_RESET, RawError.OFFSET_OUT_OF_RANGE):
                 raise self._gone(chunk)
+            if code in (RawError._BAD_MSG, RawError._BAD_COMPRESSION):
+                raise RegistryError(
+                    f"{self._topic}: partition {chunk.partition} offset {chunk.offset} is damaged on the broker's disk "
+                    f"({error.str()}): publish the version again"
+                )
         raise KafkaError(
             f"{self._topic}: partition {chunk.partition} did not deliver offset {chunk.offset} within "
             f"{timeout_s:.0f} s; is Kafka up?"
@@ -114,8 +126,8 @@ class ChunkReader:
             )
         return data
 
-    def _gone(self, chunk: ChunkRef) -> RegistryError:
-        return RegistryError(
+    def _gone(self, chunk: ChunkRef) -> SnapshotGone:
+        return SnapshotGone(
             f"{self._topic}: partition {chunk.partition} offset {chunk.offset} is gone (compacted or deleted), so the "
             "snapshot cannot be read; take a newer state, or publish the version again"
         )

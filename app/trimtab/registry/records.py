@@ -26,6 +26,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+import orjson
+
 from trimtab.errors import RegistryError
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "chunk_partition",
     "chunks_key",
     "is_index_key",
+    "manifest_sha256",
     "online_key",
     "reference_key",
     "split",
@@ -154,6 +157,19 @@ def _whole(wire: Mapping[str, Any], name: str) -> int:
 def version_key(model: str, version: int) -> str:
     """Index key of a version's manifest."""
     return f"{model}/versions/{version}"
+
+
+def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+    """SHA-256, in hexadecimal, of a manifest without the field that holds it, whatever the order of its fields.
+
+    Examples
+    --------
+    >>> manifest_sha256({"model": "m", "version": 1}) == manifest_sha256(
+    ...     {"version": 1, "model": "m", "manifest_sha256": "ab"})
+    True
+    """
+    rest = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def reference_key(model: str, version: int) -> str:

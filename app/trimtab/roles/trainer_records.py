@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 import trimtab
-from trimtab.config import ModelConfig, config_hash
+from trimtab.config import ModelConfig, config_hash, config_json
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.digest import state_digest
 from trimtab.registry.publish import Publication
@@ -21,6 +21,7 @@ from trimtab.registry.records import (
     champion_key,
     chunks_key,
     inline_snapshot,
+    manifest_sha256,
     online_key,
     reference_key,
     version_key,
@@ -89,10 +90,13 @@ def publish_promotion(
             "last_offset": learnt.last,
             "count": learnt.count,
             "sha256": learnt.sha256,
+            "asked_first_offset": learnt.asked_first,
+            "asked_last_offset": learnt.asked_last,
         },
         "race": promotion.race,
         "reference": promotion.reference.id,
         "metrics": dict(promotion.reference.metrics),
+        "config": config_json(config),
         "config_sha256": config_hash(config),
         "factory_sha256": source_hash(config.factory),
         "environment": environment(),
@@ -100,7 +104,8 @@ def publish_promotion(
         "snapshot": ref.to_wire(),
         "created_ms": made.made_ms,
     }
-    publication.index(version_key(name, promotion.version), manifest)
+    sealed = manifest | {"manifest_sha256": manifest_sha256(manifest)}
+    publication.index(version_key(name, promotion.version), sealed)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     reason = "first" if promotion.candidate == "first" else "promotion"
     publication.index(champion_key(name), _alias(name, promotion.version, reason, made.made_ms))

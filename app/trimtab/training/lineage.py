@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from trimtab.events import FeatureValue
@@ -24,6 +24,9 @@ class Batch(NamedTuple):
 class LearntRange:
     """Whole records from ``first`` to ``last``, inclusive, with the chained hash of their bytes.
 
+    ``asked_first`` to ``asked_last`` are those whose examples the model was asked to predict, before it learnt them or
+    after it had learnt all: some models change as they predict, so a replay asks too.
+
     Examples
     --------
     >>> learnt = LearntRange()
@@ -36,6 +39,14 @@ class LearntRange:
     last: int = -1
     count: int = 0
     sha256: str = ""
+    asked_first: int = -1
+    asked_last: int = -1
+
+    def ask(self, offset: int) -> None:
+        """Note that one record is being predicted."""
+        if self.asked_first < 0:
+            self.asked_first = offset
+        self.asked_last = offset
 
     def extend(self, batch: Batch) -> None:
         """Add one record."""
@@ -47,7 +58,7 @@ class LearntRange:
 
     def copy(self) -> LearntRange:
         """An independent copy."""
-        return LearntRange(self.first, self.last, self.count, self.sha256)
+        return replace(self)
 
 
 @dataclass(slots=True, eq=False)

@@ -97,7 +97,9 @@ class Trainer:
             return []
         lineages = self._lineages()
         xs, labels = batch.examples.inputs(), batch.examples.labels()
-        score = self._scoring()
+        score, asked = self._scoring()
+        for learnt in asked:
+            learnt.ask(batch.offset)
         learns = [lineage.model.learn_one for lineage in lineages]
         for x, label, y in zip(xs, labels, self._task.targets(labels), strict=True):
             score(x, label)
@@ -147,15 +149,20 @@ class Trainer:
 
     # Scoring
 
-    def _scoring(self) -> Callable[[dict[str, Any], Label], Any]:
-        """What is done with each example before it is learnt: the same for a whole batch."""
+    def _scoring(self) -> tuple[Callable[[dict[str, Any], Label], Any], list[LearntRange]]:
+        """What is done with each example of a batch before it is learnt, and of which models that asks a prediction."""
         state, champion = self.state, self.champion
         if champion is None:
-            return self._score_first if state.count * 2 >= self.config.first_version_after else _ignore
+            begun = state.count * 2 >= self.config.first_version_after
+            return (self._score_first, [state.lineage.learnt]) if begun else (_ignore, [])
         if state.race is None and (len(state.champions) == 1 or not self.config.probation.enabled):
             # Nobody asks how good it is. Replicas predict before they learn, and some models change as they predict.
-            return self._ask_champion if self._online else _ignore
-        return self._score
+            return (self._ask_champion, [state.lineage.learnt]) if self._online else (_ignore, [])
+        asked = [candidate.lineage.learnt if self._online else candidate.learnt for candidate in self._candidates()]
+        if self._online:
+            past = state.champions if self.config.probation.enabled else state.champions[-1:]
+            asked += [champion.lineage.learnt for champion in past]
+        return self._score, asked
 
     def _ask_champion(self, x: dict[str, Any], label: Label) -> None:
         self._task.ask(self.state.lineage.model, x)
@@ -204,10 +211,13 @@ class Trainer:
         return list({id(lineage): lineage for lineage in found}.values())
 
     def _ranges(self, lineages: list[Lineage]) -> list[LearntRange]:
-        candidates = list(self.state.race.candidates) if self.state.race is not None else []
+        candidates = self._candidates()
         if self.state.waiting is not None:
             candidates.append(self.state.waiting[0])
         return [lineage.learnt for lineage in lineages] + [candidate.since for candidate in candidates]
+
+    def _candidates(self) -> list[Candidate]:
+        return [] if self.state.race is None else list(self.state.race.candidates)
 
     # Deciding
 

@@ -1,0 +1,256 @@
+"""``trimtab registry`` and ``trimtab verify``: which versions there are, and whether they can be made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trimtab.cli import orders
+from trimtab.cli.common import AsJson, ConfigPath, load_connected
+
+if TYPE_CHECKING:
+    from trimtab.config import Config
+    from trimtab.registry.index import RegistryIndex
+    from trimtab.verification import Verdict
+
+__all__ = ["register"]
+
+registry = typer.Typer(no_args_is_help=True, help="Look at versions, and change which one is served.")
+
+Named = Annotated[str, typer.Argument(help="A version, such as credit@7.", metavar="MODEL@V")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(registry, name="registry")
+    app.command()(verify)
+    registry.command("approve")(orders.approve)
+    registry.command("rollback")(orders.rollback)
+
+
+@registry.command("list")
+def list_(
+    model: Annotated[str | None, typer.Argument(help="Name of the model [default: all].")] = None,
+    *,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """List the versions, each with its status."""
+    from trimtab.registry.overview import version_rows
+
+    loaded = load_connected(config)
+    names = sorted(loaded.models) if model is None else [_known(loaded, model)]
+    with _index(loaded) as index:
+        rows = [row for name in names for row in version_rows(index.versions(name), _champion(index, name))]
+    if as_json:
+        typer.echo(json.dumps({"versions": rows}))
+        return
+    columns = ("model", "version", "status", "parent", "candidate", "trigger", "examples", "size", "created")
+    _table(columns, [_row(row) for row in rows], "There is no version yet.")
+
+
+@registry.command("show")
+def show(version: Named, *, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Print all that is known of a version: its manifest and status."""
+    from trimtab.registry.overview import status_of
+
+    loaded = load_connected(config)
+    with _index(loaded) as index:
+        model, number = _which(loaded, index, version)
+        manifest = _manifest(index, model, number)
+        status = status_of(number, _champion(index, model))
+    settings = json.loads(manifest["config"]) if manifest.get("config") else None
+    found = {**manifest, "status": status, "config": settings}
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+
+
+@registry.command("history")
+def history(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    *,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Tell what happened to a model's versions, from the audit log."""
+    from trimtab.kafka.clients import connect
+    from trimtab.kafka.reading import read_topics
+    from trimtab.kafka.topics import Topics
+
+    loaded = load_connected(config)
+    _known(loaded, model)
+    connect(loaded.kafka)
+    messages = read_topics(loaded.kafka, [Topics(loaded.kafka.topic_prefix).audit])
+    entries = [json.loads(m.value() or b"{}") for m in messages if m.key() == model.encode()]
+    if as_json:
+        typer.echo(json.dumps({"model": model, "entries": entries}))
+        return
+    columns = ("time", "action", "version", "trigger", "actor", "incident", "details")
+    _table(columns, [_entry(entry) for entry in entries], f"Nothing is in the audit log about {model}.")
+
+
+@registry.command("diff")
+def diff(left: Named, right: Named, *, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Show in what two versions differ: metrics, settings, training data, code and environment."""
+    from trimtab.registry.overview import differences
+
+    loaded = load_connected(config)
+    with _index(loaded) as index:
+        sides = [_manifest(index, *_which(loaded, index, one)) for one in (left, right)]
+    found = differences(*sides)
+    if as_json:
+        parts = {name: {"left": values[0], "right": values[1]} for name, values in found.items()}
+        typer.echo(json.dumps({"left": left, "right": right, "differences": parts}))
+        return
+    rows = [(name, *(json.dumps(value) for value in values)) for name, values in found.items()]
+    _table(("what", left, right), rows, f"{left} and {right} differ in nothing but their state.")
+
+
+def verify(
+    version: Named,
+    *,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Learn the whole chain of parents again.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Learn a version again from the recorded events, and compare bit for bit; exit code 1 unless it is reproduced."""
+    from trimtab.verification import verify as verified
+
+    loaded = load_connected(config)
+    with _index(loaded) as index, _progress() as tell:
+        model, number = _which(loaded, index, version)
+        found = verified(loaded, index, model, number, from_scratch=from_scratch, tell=tell)
+    typer.echo(json.dumps(_wire(found)) if as_json else _sentence(found))
+    raise typer.Exit(0 if found.verdict == "reproduced" else 1)
+
+
+def _wire(found: Verdict) -> dict[str, Any]:
+    return {
+        "model": found.model,
+        "version": found.version,
+        "verdict": found.verdict,
+        "first_difference": found.first_difference,
+        "examples": found.examples,
+        "seconds": found.seconds,
+        "environment": {name: {"recorded": was, "here": now} for name, (was, now) in found.environment.items()},
+        "replayed": list(found.replayed),
+    }
+
+
+def _sentence(found: Verdict) -> str:
+    said = {
+        "reproduced": "is reproduced, bit for bit",
+        "differs": "differs",
+        "not_rebuildable": "can no longer be rebuilt",
+        "other_environment": "differs, in another environment",
+    }[found.verdict]
+    lines = [f"{found.model}@{found.version} {said}: {found.examples:,} examples in {found.seconds:.1f} s."]
+    if found.first_difference is not None:
+        lines.append(f"  {found.first_difference}")
+    lines += [
+        f"  {name}: {was or 'unknown'} then, {now or 'none'} here" for name, (was, now) in found.environment.items()
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _index(config: Config) -> Iterator[RegistryIndex]:
+    from trimtab.registry.index import RegistryIndex
+
+    index = RegistryIndex(config.kafka, "trimtab-cli")
+    index.start()
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Count the examples that were learnt, on stderr where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,} examples"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("learning again", total=None)
+        yield lambda examples: bar.update(task, completed=examples)
+
+
+def _known(config: Config, model: str) -> str:
+    from trimtab.errors import ConfigError
+
+    if model not in config.models:
+        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
+    return model
+
+
+def _which(config: Config, index: RegistryIndex, named: str) -> tuple[str, int]:
+    """Model and version of ``credit@7``; the champion of ``credit``."""
+    from trimtab.errors import ConfigError
+
+    model, at, number = named.rpartition("@") if "@" in named else (named, "", "")
+    _known(config, model)
+    if at and not (number.isascii() and number.isdigit()):
+        raise ConfigError(f"{named!r} is no version; write MODEL@V, such as {model}@1")
+    champion = _champion(index, model)
+    if not at and champion is None:
+        raise ConfigError(f"{model} has no champion yet; write MODEL@V")
+    return model, int(number) if at else champion or 0
+
+
+def _champion(index: RegistryIndex, model: str) -> int | None:
+    alias = index.champion(model)
+    return None if alias is None else int(alias["version"])
+
+
+def _manifest(index: RegistryIndex, model: str, version: int) -> dict[str, Any]:
+    from trimtab.errors import ConfigError
+
+    found = index.manifest(model, version)
+    if found is None:
+        known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
+        raise ConfigError(f"{model} has no version {version}; there are: {known}")
+    return dict(found)
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    size = f"{row['size_bytes'] / 1_000:,.1f} kB"
+    parent = "" if row["parent"] is None else str(row["parent"])
+    texts = (row["model"], str(row["version"]), row["status"], parent, row["candidate"], row["trigger"])
+    return (*texts, f"{row['examples']:,}", size, _time(row["created_ms"]))
+
+
+def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
+    details = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in entry.get("details", {}).items()
+    )
+    version = "" if entry.get("version") is None else str(entry["version"])
+    incident = (entry.get("incident") or "")[:12]
+    return (_time(entry["time_ms"]), entry["action"], version, entry["trigger"], entry["actor"], incident, details)
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Columns as wide as their longest text; the last as it is."""
+    if not rows:
+        typer.echo(nothing)
+        return
+    widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns) - 1)]
+    for row in (columns, *rows):
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[-1]]).rstrip())

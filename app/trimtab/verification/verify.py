@@ -1,0 +1,236 @@
+"""Rebuilds a version from the records that its manifest names, and compares it with what was published.
+
+Where the parent's snapshot is the start, the parent is taken at its word (its bytes have the recorded hash); from
+scratch, every version of the chain is learnt again from a new model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trimtab.config import Config, ModelConfig
+from trimtab.errors import RegistryError
+from trimtab.kafka.log import LogDamaged, LogGone, read_range
+from trimtab.registry.digest import state_diff, state_digest
+from trimtab.registry.fetch import ChunkReader, SnapshotGone
+from trimtab.registry.index import RegistryIndex
+from trimtab.registry.snapshot import load
+from trimtab.roles.trainer_records import environment
+from trimtab.training import Batch, LearntRange, read_batch
+from trimtab.training.factory import FactoryError, build, source_hash
+from trimtab.training.replay import Replayed, last_needed, replay
+from trimtab.verification.manifest import Damaged, Manifest
+
+__all__ = ["Verdict", "verify"]
+
+Word = Literal["reproduced", "differs", "not_rebuildable", "other_environment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a verification.
+
+    Parameters
+    ----------
+    verdict
+        ``reproduced``: the same to the bit. ``differs``: it is not what its manifest says. ``not_rebuildable``:
+        something that is needed is gone. ``other_environment``: it differs, and so does the software.
+    first_difference
+        Where, or what is gone; None when it is reproduced.
+    examples
+        How many were learnt again.
+    seconds
+        How long it took.
+    environment
+        What differs between the recorded software and this: name to (recorded, here).
+    replayed
+        Versions that were learnt again, in order.
+    """
+
+    model: str
+    version: int
+    verdict: Word
+    first_difference: str | None
+    examples: int
+    seconds: float
+    environment: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    replayed: tuple[int, ...] = ()
+
+
+def verify(
+    config: Config,
+    index: RegistryIndex,
+    model: str,
+    version: int,
+    *,
+    from_scratch: bool = False,
+    tell: Callable[[int], None] = lambda examples: None,
+) -> Verdict:
+    """Say whether a version can be made again.
+
+    Parameters
+    ----------
+    index
+        Started.
+    from_scratch
+        Learn the whole chain of parents again, instead of starting with the parent's snapshot.
+    tell
+        Called now and then with how many examples were learnt so far.
+
+    Raises
+    ------
+    RegistryError
+        There is no such version.
+    KafkaError
+        Kafka does not answer.
+    """
+    if index.manifest(model, version) is None:
+        known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
+        raise RegistryError(f"{model} has no version {version}; there are: {known}")
+    began, work = time.monotonic(), _Work(config, index, model, tell)
+    try:
+        word, difference = work.compare(version, from_scratch)
+    except Damaged as error:
+        word, difference = "differs", str(error)
+    except (SnapshotGone, LogGone) as error:
+        word, difference = "not_rebuildable", str(error)
+    except FactoryError as error:
+        word, difference = "other_environment", str(error)
+    finally:
+        work.close()
+    return Verdict(
+        model,
+        version,
+        word,
+        difference,
+        work.examples,
+        time.monotonic() - began,
+        work.environment,
+        tuple(work.replayed),
+    )
+
+
+class _Work:
+    """One verification."""
+
+    def __init__(self, config: Config, index: RegistryIndex, model: str, tell: Callable[[int], None]) -> None:
+        self._config = config
+        self._index = index
+        self._model = model
+        self._tell = tell
+        self._chunks = ChunkReader(config.kafka, "trimtab-verify")
+        self.examples = 0
+        self.replayed: list[int] = []
+        self.environment: dict[str, tuple[str, str]] = {}
+
+    def close(self) -> None:
+        self._chunks.close()
+
+    def compare(self, version: int, from_scratch: bool) -> tuple[Word, str | None]:
+        """The word, and the first difference."""
+        manifest = self._manifest(version)
+        self.environment = _differences(manifest)
+        published = self._published(manifest)
+        again = self._rebuilt(manifest, from_scratch)
+        if state_digest(again.version) == manifest.state_digest:
+            return "reproduced", None
+        if not from_scratch and manifest.parent is not None:
+            # The parent's snapshot may have changed as it was asked, after what learnt on had left it.
+            again = self._rebuilt(manifest, from_scratch=True)
+            if state_digest(again.version) == manifest.state_digest:
+                return "reproduced", None
+        difference = state_diff(published, again.version) or "state_digest: the snapshot's is not the manifest's"
+        return "other_environment" if self.environment else "differs", difference
+
+    def _manifest(self, version: int) -> Manifest:
+        record = self._index.manifest(self._model, version)
+        if record is None:
+            raise SnapshotGone(f"{self._model}@{version}, which it comes from, is no longer in the registry")
+        found = Manifest.of(record, self._config.models[self._model])
+        if (found.model, found.version) != (self._model, version):
+            raise Damaged(f"manifest: it is of {found.model}@{found.version}, under the key of {self._model}@{version}")
+        return found
+
+    def _published(self, manifest: Manifest) -> Any:
+        """The model in a version's snapshot, which is what its manifest says."""
+        where = f"snapshot of {self._model}@{manifest.version}"
+        try:
+            data = self._chunks.read(manifest.snapshot)
+            model = _loaded(data, manifest.config)
+        except SnapshotGone:
+            raise
+        except RegistryError as error:
+            raise Damaged(f"{where}: {error}") from error
+        if state_digest(model) != manifest.state_digest:
+            raise Damaged(f"{where}: its state's digest is not the one in the manifest")
+        return model
+
+    def _rebuilt(self, manifest: Manifest, from_scratch: bool) -> Replayed:
+        """The version, learnt again."""
+        if manifest.parent is None:
+            start = build(manifest.config.factory)
+        elif from_scratch:
+            start = self._rebuilt(self._manifest(manifest.parent), from_scratch=True).learnt
+        else:
+            start = self._published(self._manifest(manifest.parent))
+        found = replay(manifest.config, start, manifest.learnt, self._batches(manifest))
+        self.replayed.append(manifest.version)
+        _same_records(manifest, found.seen)
+        return found
+
+    def _batches(self, manifest: Manifest) -> Iterator[Batch]:
+        """The model's records, as they lie in the log."""
+        key, wanted = self._model.encode(), manifest.learnt
+        where = f"examples: {manifest.topic}[{manifest.partition}]"
+        try:
+            for message in read_range(
+                self._config.kafka, manifest.topic, manifest.partition, wanted.first, last_needed(wanted)
+            ):
+                if message.key() != key:
+                    continue
+                try:
+                    batch = read_batch(message.offset(), message.value() or b"")
+                except ValueError as error:
+                    raise Damaged(f"{where} offset {message.offset()}: {error}") from error
+                if batch.offset <= wanted.last:
+                    self.examples += len(batch.examples)
+                    self._tell(self.examples)
+                yield batch
+        except LogDamaged as error:
+            raise Damaged(f"{where}: {error}") from error
+
+
+def _same_records(manifest: Manifest, seen: LearntRange) -> None:
+    """Raise Damaged unless the records that were learnt are those of the manifest."""
+    wanted = manifest.learnt
+    where = f"examples of {manifest.model}@{manifest.version}: {manifest.topic}[{manifest.partition}]"
+    if (seen.first, seen.last) != (wanted.first, wanted.last):
+        raise Damaged(f"{where} holds {seen.first} to {seen.last}, the manifest says {wanted.first} to {wanted.last}")
+    if seen.count != wanted.count:
+        raise Damaged(f"{where} {seen.first} to {seen.last}: {seen.count} examples, the manifest says {wanted.count}")
+    if seen.sha256 != wanted.sha256:
+        raise Damaged(f"{where} {seen.first} to {seen.last}: the records' chained SHA-256 is not the manifest's")
+
+
+def _loaded(data: bytes, config: ModelConfig) -> Any:
+    # Those who serve may have a smaller cap; the trainer held its own when it published this.
+    return load(data, max_bytes=len(data), admit=config.admit)
+
+
+def _differences(manifest: Manifest) -> dict[str, tuple[str, str]]:
+    """By name of the software, what was recorded and what is here."""
+    here = environment()
+    try:
+        here["factory"] = source_hash(manifest.config.factory)
+    except FactoryError as error:
+        here["factory"] = str(error)
+    recorded = manifest.environment
+    names = sorted(here.keys() | recorded.keys())
+    return {
+        name: (recorded.get(name, ""), here.get(name, ""))
+        for name in names
+        if recorded.get(name, "") != here.get(name, "")
+    }
