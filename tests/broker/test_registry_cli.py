@@ -85,3 +85,13 @@ def test_a_version_is_verified(path: Path, capsys: pytest.CaptureFixture[str]) -
     text = path.read_text(encoding="utf-8").replace("first_version_after: 200", "first_version_after: 777")
     path.write_text(text, encoding="utf-8")
     assert told_json(capsys, path, "verify", f"{MODEL}@1")["verdict"] == "reproduced"
+
+
+@pytest.mark.timeout(400)
+def test_a_version_is_verified_with_the_software_that_made_it(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code = run(["verify", f"{MODEL}@1", "--in-environment", "--json", "--config", str(path)])
+    out, err = capfd.readouterr()
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["verdict"], found["environment"]) == ("reproduced", {})
+    assert "building an environment with Python " in err

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -120,6 +121,9 @@ def verify(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn the whole chain of parents again.")
     ] = False,
+    in_environment: Annotated[
+        bool, typer.Option("--in-environment", help="First build the recorded versions of Python, River and NumPy.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -129,9 +133,31 @@ def verify(
     loaded = load_connected(config)
     with _index(loaded) as index, _progress() as tell:
         model, number = _which(loaded, index, version)
+        if in_environment:
+            raise typer.Exit(_verify_there(loaded, _manifest(index, model, number), from_scratch, as_json, config))
         found = verified(loaded, index, model, number, from_scratch=from_scratch, tell=tell)
     typer.echo(json.dumps(_wire(found)) if as_json else _sentence(found))
     raise typer.Exit(0 if found.verdict == "reproduced" else 1)
+
+
+def _verify_there(
+    config: Config, manifest: dict[str, Any], from_scratch: bool, as_json: bool, path: Path | None
+) -> int:
+    """Verify in an environment with the recorded versions; returns the exit code."""
+    import tempfile
+
+    from trimtab.verification.environment import build_environment, run_in
+
+    options = [*(["--from-scratch"] if from_scratch else []), *(["--json"] if as_json else [])]
+    if path is not None:
+        options += ["--config", str(path)]
+    # The embedded broker is found here, whatever its folder is called there.
+    servers = config.kafka.bootstrap_servers or ""
+    with tempfile.TemporaryDirectory(prefix="trimtab-environment-") as folder:
+        python = build_environment(Path(folder), manifest["environment"], lambda text: typer.echo(text, err=True))
+        done = run_in(python, ["verify", f"{manifest['model']}@{manifest['version']}", *options], servers)
+    typer.echo(done.stdout, nl=False)
+    return done.returncode
 
 
 def _wire(found: Verdict) -> dict[str, Any]:
