@@ -15,7 +15,7 @@ import orjson
 import pytest
 from confluent_kafka import TopicPartition
 
-from tests.broker.publishing import MODEL
+from tests.broker.publishing import MODEL, Trainer
 from tests.broker.training import train, write_examples
 from trimtab.config import Config, KafkaConfig
 from trimtab.errors import RegistryError
@@ -23,8 +23,10 @@ from trimtab.events import Example, FeatureValue
 from trimtab.kafka.clients import admin, producer
 from trimtab.kafka.embedded import EmbeddedBroker
 from trimtab.kafka.topics import Topics, create_topics, partition_of
+from trimtab.registry import SnapshotRef, dump, load, state_digest
+from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
-from trimtab.registry.records import INDEX_PARTITION, manifest_sha256, version_key
+from trimtab.registry.records import INDEX_PARTITION, chunks_key, manifest_sha256, version_key
 from trimtab.verification import verify
 
 # The long run has 20.
@@ -181,6 +183,34 @@ def test_what_a_manifest_says_and_is_not_so_is_named(kafka: KafkaConfig) -> None
         found = verify(config, index, MODEL, 1)
     assert found.verdict == "reproduced"
     assert found.environment["river"][0] == "0.1"
+
+
+@pytest.mark.timeout(120)
+def test_a_state_that_its_examples_do_not_make_is_named_by_its_path(kafka: KafkaConfig) -> None:
+    config = trained(kafka)
+    with registry(config) as index:
+        whole = dict(index.manifest(MODEL, 1) or {})
+    reader = ChunkReader(kafka, "test")
+    model = load(reader.read(SnapshotRef.from_wire(whole["snapshot"])), max_bytes=100_000)
+    reader.close()
+    model["LogisticRegression"].intercept += 1e-9
+    publisher = Trainer(kafka)
+    ref = publisher.begin().snapshot(chunks_key(MODEL, 1), MODEL, dump(model))
+    publisher.commit()
+    publish(config, whole, {"snapshot": ref.to_wire(), "state_digest": state_digest(model)})
+    word, difference = verdict(config)
+    assert word == "differs"
+    assert difference.startswith("Pipeline.steps['LogisticRegression'].intercept: ")
+    publish(
+        config,
+        whole,
+        {
+            "snapshot": ref.to_wire(),
+            "state_digest": state_digest(model),
+            "environment": whole["environment"] | {"river": "0.1"},
+        },
+    )
+    assert verdict(config)[0] == "other_environment"
 
 
 def flip(log: Path, offset: int) -> None:
