@@ -40,9 +40,9 @@ class Year(NamedTuple):
     alarms: int
 
 
-def year(features: int, hours: int, events: int, tell: Callable[[float], None]) -> Year:
+def year(features: int, hours: int, events: int, tell: Callable[[float], None], seed: int = 2026) -> Year:
     """Windows of ``hours`` with ``events`` events for 365 days, against one reference of ten times as many events."""
-    draw = np.random.default_rng(2026)
+    draw = np.random.default_rng(seed)
     makers = [maker for name, maker in NUMERIC.items() if name != "constant"]
     names = [f"f{k}" for k in range(features)]
     columns = {name: makers[k % len(makers)](draw, 10 * events) for k, name in enumerate(names)}
