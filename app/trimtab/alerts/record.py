@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from trimtab.alerts.lifecycle import Change
@@ -65,8 +66,9 @@ class Evidence:
         }
 
 
+@lru_cache(maxsize=100_000)
 def fingerprint_of(model: str, kind: str, feature: str | None, segment: str, detector: str = "") -> str:
-    """Identity of an alert: the same for every window and every version; each sequential detector has its own.
+    """Identity of an alert: the same for every window and version; each sequential detector and each check has its own.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def alert_record(
 ) -> dict[str, Any]:
     """The record to publish; ``raised_ms`` is wall time, ``started_ms`` event time.
 
-    ``detector`` names the sequential detector; empty for alerts of windows.
+    ``detector`` names the sequential detector, or the check of data quality; empty for all else.
     """
     fingerprint = fingerprint_of(model, kind, feature, segment, detector)
     return {

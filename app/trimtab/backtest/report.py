@@ -71,6 +71,8 @@ def report(
     span_ms = about.last_ms - about.first_ms
     per, period_ms = model.drift.budget
     calibrated = model.drift.method == "calibrated"
+    # Rows of a table without a time column only count as a second apart.
+    timed = model.columns.time is not None or about.row_at(0) is None
     false = None if healthy_until_ms is None else sum(a["event_time_ms"] <= healthy_until_ms for a in alerts)
     return {
         "model": name,
@@ -79,11 +81,12 @@ def report(
         "windows": [_window(window, metrics, about) for window, metrics in findings.windows],
         "alerts": [{key: value for key, value in alert.items() if key != "event_time_ms"} for alert in alerts],
         "alarms": len(alerts),
+        "cut_alarms": sum(alert["cut"] for alert in alerts),
         "false_alarms": false,
         "budget": {
             "false_alarms": model.drift.false_alarms if calibrated else None,
-            "expected": round(per * span_ms / period_ms, 3) if calibrated else None,
-            "days": round(span_ms / _DAY_MS, 3),
+            "expected": round(per * span_ms / period_ms, 3) if calibrated and timed else None,
+            "days": round(span_ms / _DAY_MS, 3) if timed else None,
         },
     }
 

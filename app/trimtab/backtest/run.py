@@ -190,11 +190,17 @@ def _records(partials: Partials, history: History, name: str) -> Iterator[dict[s
     last = int(history.rows[0])
     for chunk in history.chunks():
         before, last = last, int(chunk.rows[-1])
-        refused = [ms for row, ms in history.refused_ms.items() if before < row < last]
-        if refused:
-            partials.arrive("refused", "predictions", 0, np.array(refused, np.int64))
+        _refuse(partials, [ms for row, ms in history.refused_ms.items() if before < row < last])
         partials.add_predictions(chunk.predictions(name))
         labelled = chunk.examples(partials.model)
         if labelled is not None:
             partials.add_examples(*labelled)
         yield from partials.build(1)
+    # A stream may end in rows of which none can be used.
+    _refuse(partials, [ms for row, ms in history.refused_ms.items() if row > last])
+    yield from partials.build(1)
+
+
+def _refuse(partials: Partials, times_ms: list[int]) -> None:
+    if times_ms:
+        partials.arrive("refused", "predictions", 0, np.array(times_ms, np.int64))

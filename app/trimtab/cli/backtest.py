@@ -214,13 +214,22 @@ def _words(found: dict[str, Any]) -> str:
             lines.append(f"... and {len(table) - _MOST_LINES} more (--json has all)")
     budget, false = found["budget"], found["false_alarms"]
     judged = sum(window["kind"] == "inputs" for window in found["windows"])
-    allowed = (
-        "" if budget["expected"] is None else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
-    )
-    alarms, windows = plural(found["alarms"], "alarm"), plural(judged, "window")
-    beside = sum(alert["kind"] == "sequential" for alert in found["alerts"])
-    own = f" ({beside} of sequential detectors, outside any budget)" if beside else ""
-    lines.append(f"{alarms}{own} in {windows}, {budget['days']:.1f} days{allowed}")
+    notes = []
+    if beside := sum(alert["kind"] == "sequential" for alert in found["alerts"]):
+        notes.append(f"{beside} of sequential detectors, outside any budget")
+    if found["cut_alarms"]:
+        notes.append(f"{found['cut_alarms']} in windows that the data does not fill")
+    own = f" ({', '.join(notes)})" if notes else ""
+    said = f"{plural(found['alarms'], 'alarm')}{own} in {plural(judged, 'window')}"
+    if budget["days"] is None:
+        lines.append(f"{said}; without a time column it is not known how many the budget would allow")
+    else:
+        allowed = (
+            ""
+            if budget["expected"] is None
+            else f"; the budget ({budget['false_alarms']}) allows {budget['expected']:.1f}"
+        )
+        lines.append(f"{said}, {budget['days']:.1f} days{allowed}")
     cut = [window for window in found["windows"] if window["cut"] and window["kind"] == "inputs"]
     if cut:
         spans = dict.fromkeys(f"{window['start']} to {window['end']}" for window in cut)

@@ -99,7 +99,7 @@ def evaluate(
     if calibration is None:
         return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, spec.alpha) for one in found]
     tested = [one for one in found if not isinstance(one, FeatureVerdict) and one.name not in spec.ignore]
-    level = calibration.level([p_value for one in tested for p_value in one.p_values()])
+    level = calibration.level([p_value for one in tested for p_value in one.p_values(spec)])
     return [one if isinstance(one, FeatureVerdict) else one.verdict(spec, min_count, level) for one in found]
 
 
@@ -113,9 +113,13 @@ class _Feature:
     measured: Mapping[str, Measured]
     combined: float | None
 
-    def p_values(self) -> list[float]:
-        """Those that take part in the budget; one that was not found out counts like any small one."""
-        return [p_value or 0.0 for p_value in (self.combined, self.measured[MISSING_RATE].p_value)]
+    def p_values(self, spec: DriftSpec) -> list[float]:
+        """Those that take part in the budget; one that was not found out counts like any small one.
+
+        For the statistics it is their least: that of all together is above one half too often to be counted on.
+        """
+        found = [m.p_value or 0.0 for name, m in self.measured.items() if name in spec.thresholds]
+        return [min(found, default=1.0), self.measured[MISSING_RATE].p_value or 0.0]
 
     def verdict(self, spec: DriftSpec, min_count: int, level: float) -> FeatureVerdict:
         """What is the matter with it, when p-values up to ``level`` are small enough."""
@@ -148,7 +152,7 @@ class _Rows:
     measured: Measured
     name: str = DOMAIN
 
-    def p_values(self) -> list[float]:
+    def p_values(self, spec: DriftSpec) -> list[float]:
         """The one that takes part in the budget."""
         return [self.measured.p_value or 0.0]
 

@@ -33,6 +33,7 @@ class Finding:
     feature: str | None
     signal: Signal
     evidence: Evidence
+    detector: str = ""
 
 
 class Records:
@@ -61,7 +62,7 @@ class Records:
         self, key: WindowKey, finding: Finding, now_ms: int, spec: AlertSpec | None = None
     ) -> Iterator[dict[str, Any]]:
         """Move one alert; yields the record when its state changed."""
-        fingerprint = fingerprint_of(self._name, finding.kind, finding.feature, key.segment)
+        fingerprint = fingerprint_of(self._name, finding.kind, finding.feature, key.segment, finding.detector)
         before = self._alerts.get(fingerprint, AlertState())
         after, change = step(before, finding.signal, key.end_ms, spec or self._spec)
         if after.phase is Phase.INACTIVE:
@@ -79,6 +80,7 @@ class Records:
                 started_ms=(after if change == "firing" else before).started_ms,
                 raised_ms=now_ms,
                 evidence=finding.evidence,
+                detector=finding.detector,
             )
 
     def metric(

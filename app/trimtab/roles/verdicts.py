@@ -13,7 +13,7 @@ from trimtab.config import ModelConfig, PerformanceTest
 from trimtab.drift import AUC, DOMAIN, Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import RECONSTRUCTION, Reference, WindowProfile
-from trimtab.quality import problems
+from trimtab.quality import CHECKS, problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
 from trimtab.roles.records import Finding, Records
@@ -211,16 +211,20 @@ class Verdicts:
         before, after = (profile.find(verdict.feature) for profile in (reference.profile, window.profile))
         if before is None or after is None:
             return False
-        found = list(problems(before, after, feature, self._model.quality))
-        for problem in found:
-            metrics.append(
-                self._metric(key, verdict.feature, problem.check, problem.value, window.profile.count, "quality")
-            )
-        values, limits = {p.check: p.value for p in found}, {p.check: p.limit for p in found}
-        evidence = _evidence(window, reference, values, {}, limits, tuple(values))
-        signal = Signal.BAD if found else Signal.GOOD
-        findings.append(Finding("quality", verdict.feature, signal, evidence))
-        return not _SPOILING.isdisjoint(values)
+        found = {problem.check: problem for problem in problems(before, after, feature, self._model.quality)}
+        for check in CHECKS:
+            problem = found.get(check)
+            values = {} if problem is None else {check: problem.value}
+            limits = {} if problem is None else {check: problem.limit}
+            if problem is not None:
+                metrics.append(
+                    self._metric(key, verdict.feature, check, problem.value, window.profile.count, "quality")
+                )
+            evidence = _evidence(window, reference, values, {}, limits, tuple(values))
+            signal = Signal.GOOD if problem is None else Signal.BAD
+            # One failure does not hide another.
+            findings.append(Finding("quality", verdict.feature, signal, evidence, check))
+        return not _SPOILING.isdisjoint(found)
 
     def _performance(
         self, window: ClosedWindow, reference: Reference | None
