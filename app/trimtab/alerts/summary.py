@@ -123,6 +123,7 @@ def _quality(change: str, statistics: Mapping[str, float], exceeded: Sequence[st
     said = {
         "constant": "has one value only",
         "corrupt": "has values far beyond its range: a share of",
+        "new_categories": "has categories that its reference has not: a share of",
         "out_of_domain": "has values outside its domain: a share of",
         "unit_change": "has changed its unit: median and spread moved by a factor of",
     }

@@ -10,7 +10,7 @@ import re
 import statistics
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,13 +21,13 @@ from typing import IO, Any
 import yaml
 
 from trimtab.config.duration import format_ms, milliseconds_of
+from trimtab.config.infer_features import Columns, features_of, in_order, number_of, texts_of
 from trimtab.config.model import NAME
 from trimtab.errors import ConfigError
 
 __all__ = ["MISSING_TEXTS", "InferredConfig", "infer_config", "render_yaml"]
 
 MAX_CLASSES = 20
-MAX_LISTED_VALUES = 50
 WINDOW_ROWS = 500
 
 # What statistics packages write for a missing number.
@@ -39,8 +39,6 @@ _LEADING_ZERO = re.compile(r"0\d+")
 _SPANS_MS = tuple(
     int(hours * 3_600_000) for hours in (1 / 60, 1 / 12, 1 / 6, 1 / 4, 1 / 2, 1, 2, 3, 6, 12, 24, 48, 168, 336, 672)
 )
-
-_Columns = dict[str, list[Any]]
 
 
 class InferredConfig(dict[str, Any]):
@@ -89,7 +87,7 @@ def infer_config(
     label = _pick(path, columns, label, {"--time": time, "--prediction": prediction, "--score": score})
     kind = _task(path, label, [v for v in columns[label] if v is not None])
     used = {"label": label, "prediction": prediction, "score": score, "time": time}
-    features, notes = _features({c: v for c, v in columns.items() if c not in used.values()})
+    features, notes = features_of({c: v for c, v in columns.items() if c not in used.values()})
     if not features:
         raise ConfigError(f"{path}: no column is left as a feature beside label {label!r}; is the delimiter a comma?")
     model = {
@@ -119,7 +117,7 @@ _ORDER = (
 # --- reading --------------------------------------------------------------------------------------------
 
 
-def _read(path: Path, rows: int) -> _Columns:
+def _read(path: Path, rows: int) -> Columns:
     """Typed columns by name, None where missing."""
     file_name = path.name.lower()
     if not file_name.endswith((".csv", ".csv.gz", ".parquet")):
@@ -138,7 +136,7 @@ def _read(path: Path, rows: int) -> _Columns:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-def _read_csv(path: Path, rows: int) -> _Columns:
+def _read_csv(path: Path, rows: int) -> Columns:
     with closing(_open_text(path)) as file:
         reader = csv.reader(file)
         try:
@@ -167,7 +165,7 @@ def _full_rows(path: Path, reader: Any, width: int) -> Iterator[list[str]]:
         yield row
 
 
-def _read_parquet(path: Path, rows: int) -> _Columns:
+def _read_parquet(path: Path, rows: int) -> Columns:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -208,7 +206,7 @@ def _unique(path: Path, names: Sequence[str]) -> list[str]:
 def _typed(values: list[str]) -> list[Any]:
     """Numbers, times or text, whichever the whole column is; None where missing."""
     if not any(_LEADING_ZERO.fullmatch(value) for value in values):  # such as a post code
-        numbers = _parsed(values, _number)
+        numbers = _parsed(values, number_of)
         if numbers is not None:
             return numbers
     truths = _parsed(values, _truth)
@@ -225,15 +223,6 @@ def _parsed(values: list[str], parse: Callable[[str], object]) -> list[Any] | No
     except ValueError:
         return None
     return out if any(value is not None for value in out) else None
-
-
-def _number(text: str) -> float | None:
-    if _INTEGER.fullmatch(text.strip()):
-        return int(text)
-    if "_" in text:  # Python reads 1_000, nobody else does
-        raise ValueError(text)
-    number = float(text)
-    return number if math.isfinite(number) else None
 
 
 def _truth(text: str) -> bool:
@@ -283,7 +272,9 @@ def _pick(path: Path, columns: Mapping[str, object], label: str | None, others: 
 def _task(path: Path, label: str, values: list[Any]) -> dict[str, Any]:
     """The task, and the classes of a multiclass one."""
     where = f"{path}: label {label!r}"
-    distinct = set(_texts(values))
+    distinct = set(texts_of(values))
+    if len(values) == 1:
+        raise ConfigError(f"{where} has one value; add rows")
     if len(distinct) < 2:
         what = "is always " + repr(distinct.pop()) if distinct else "is always missing"
         raise ConfigError(f"{where} {what}; choose another with --label")
@@ -295,54 +286,13 @@ def _task(path: Path, label: str, values: list[Any]) -> dict[str, Any]:
     # Two other values are two classes: a binary label is 0 or 1 on the wire, and nothing here says which is 1.
     whole = all(isinstance(value, str) or float(value).is_integer() for value in values)
     if len(distinct) == 2 or (whole and len(distinct) <= MAX_CLASSES):
-        return {"task": "multiclass", "classes": _sorted(distinct)}
+        return {"task": "multiclass", "classes": in_order(distinct)}
     if text:
         raise ConfigError(
             f"{where} is text with {len(distinct)} distinct values, more than {MAX_CLASSES} classes; "
             "choose another with --label"
         )
     return {"task": "regression"}
-
-
-def _features(columns: _Columns) -> tuple[dict[str, Any], list[str]]:
-    """Specifications by name, and notes on the columns that cannot be features."""
-    features: dict[str, Any] = {}
-    notes: list[str] = []
-    for name, values in columns.items():
-        known = [value for value in values if value is not None]
-        if not known:
-            notes.append(f"Left out: {name!r} (no values).")
-        elif all(isinstance(value, str | bool) for value in known):
-            distinct = set(_texts(known))
-            if len(distinct) > max(MAX_LISTED_VALUES, len(known) // 2):
-                notes.append(f"Left out: {name!r} ({len(distinct):,} distinct texts: an identifier?).")
-            elif len(distinct) > MAX_LISTED_VALUES:
-                features[name] = {"type": "categorical"}
-            else:
-                features[name] = {"type": "categorical", "values": _sorted(distinct)}
-        elif all(isinstance(value, int | float) for value in known):
-            features[name] = {"type": "numeric", "min": min(known), "max": max(known)}
-        elif all(isinstance(value, datetime) for value in known):
-            notes.append(f"Left out: {name!r} (times; --time names the event time).")
-        else:
-            notes.append(f"Left out: {name!r} (neither number nor text).")
-    return features, notes
-
-
-def _texts(values: Iterable[Any]) -> Iterator[str]:
-    """Categories as events spell them: 1 for true, 2 for 2.0."""
-    for value in values:
-        if isinstance(value, bool):
-            yield "1" if value else "0"
-        elif isinstance(value, float) and value.is_integer():
-            yield str(int(value))
-        else:
-            yield str(value)
-
-
-def _sorted(texts: set[str]) -> list[str]:
-    """Numbers by size, then text."""
-    return sorted(texts, key=lambda t: (0, int(t), t) if _INTEGER.fullmatch(t) else (1, 0, t))
 
 
 def _window(path: Path, times: list[Any] | None, time: str | None, rows: int) -> dict[str, Any]:

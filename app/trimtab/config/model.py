@@ -237,14 +237,15 @@ class AbsenceSpec(Strict):
 class QualitySpec(Strict):
     """Limits of the data-quality checks; null switches one off.
 
-    ``corrupt`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor by which median and
-    spread are multiplied or divided alike. ``refused`` and ``duplicates`` are shares of all events that came.
-    ``volume`` is a factor by which a window's events are fewer or more than in those before; a season that is longer
-    than a window may break it every day, so it is off.
+    ``corrupt``, ``new_categories`` and ``out_of_domain`` are shares of a window's values, ``unit_change`` is a factor
+    by which median and spread are multiplied or divided alike. ``refused`` and ``duplicates`` are shares of all events
+    that came. ``volume`` is a factor by which a window's events are fewer or more than in those before; a season that
+    is longer than a window may break it every day, so it is off.
     """
 
     constant: bool = True
     corrupt: Share | None = 0.0
+    new_categories: Share | None = 0.05
     out_of_domain: Share | None = 0.01
     unit_change: float | None = Field(default=5.0, gt=1)
     refused: Share | None = 0.01

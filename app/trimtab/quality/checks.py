@@ -95,6 +95,21 @@ def out_of_domain(before: Profile, after: Profile, feature: Feature, spec: Quali
     return outside / after.count
 
 
+def new_categories(before: Profile, after: Profile, feature: Feature, spec: QualitySpec) -> float | None:
+    """Share of the values whose category the reference has none of, less what it had not seen itself.
+
+    As much was unseen as was seen once (Good 1953). Categories outside the domain are left to :func:`out_of_domain`;
+    of a reference with more categories than were kept nothing can be told.
+    """
+    if not isinstance(before, CategoricalProfile) or not isinstance(after, CategoricalProfile) or before.other:
+        return None
+    allowed = set(feature.values) if isinstance(feature, CategoricalFeature) and feature.values else None
+    found = {name: n for name, n in after.new.items() if allowed is None or name in allowed}
+    once = sum(1 for n in before.counts.values() if n == 1)
+    more = 0 if allowed is not None else after.other
+    return max(0.0, (sum(found.values()) + more) / after.count - once / before.count)
+
+
 def corrupt(before: Profile, after: Profile, feature: Feature, spec: QualitySpec) -> float | None:
     """Share of values so far from the median that the reference's own tail has none of them.
 
@@ -190,6 +205,7 @@ def _edges(profile: NumericProfile) -> tuple[FloatArray, FloatArray]:
 CHECKS: dict[str, tuple[Check, Callable[[QualitySpec], float | None]]] = {
     "constant": (constant, lambda spec: 0.5 if spec.constant else None),
     "corrupt": (corrupt, lambda spec: spec.corrupt),
+    "new_categories": (new_categories, lambda spec: spec.new_categories),
     "out_of_domain": (out_of_domain, lambda spec: spec.out_of_domain),
     "unit_change": (unit_change, lambda spec: spec.unit_change),
 }

@@ -219,6 +219,32 @@ def test_many_refused_rows_are_an_alarm_of_their_own(tmp_path: Path) -> None:
     assert alert["resolved_row"] > alert["row"]
 
 
+def test_a_stream_that_ends_in_refused_rows_is_told_of(tmp_path: Path) -> None:
+    spoilt = [line if row < 2_000 else line.replace(",", ",no", 1) for row, line in enumerate(lines(shift=False))]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(spoilt) + "\n", encoding="utf-8")
+    found = found_in(path, model())
+    [alert] = found["alerts"]
+    assert (alert["kind"], alert["feature"], alert["effect"]) == ("quality", "(refused)", 1.0)
+    assert alert["row"] == 1_999
+    assert len(found["refused"]) == ROWS - 1_999
+
+
+def test_without_a_time_column_nothing_is_said_of_time(table: Path) -> None:
+    timed, untimed = (
+        found_in(table, model(columns={"label": "label", "prediction": "p", "score": "s", **time}))
+        for time in ({"time": "t"}, {})
+    )
+    assert timed["budget"]["days"] > 0
+    assert timed["budget"]["expected"] is not None
+    assert (untimed["budget"]["days"], untimed["budget"]["expected"]) == (None, None)
+
+
+def test_alarms_in_windows_that_the_data_does_not_fill_are_counted_apart(table: Path) -> None:
+    found = found_in(table, model(window={"size": "1600s", "min_count": 50}))
+    assert found["cut_alarms"] == sum(alert["cut"] for alert in found["alerts"]) > 0
+
+
 def test_rows_refused_in_the_reference_were_never_played(tmp_path: Path) -> None:
     text = lines(shift=False)
     for row in range(510, 590):

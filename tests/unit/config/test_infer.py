@@ -290,3 +290,27 @@ class TestInit:
         result = CliRunner().invoke(app, [str(write(tmp_path, SEA)), *options])
         assert result.exit_code == 0, result.output
         assert "# A first guess by `trimtab init`" in out.read_text()
+
+
+def test_a_column_that_is_nearly_all_numbers_is_a_number_and_the_rest_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{k / 7:.3f},{k % 2}" for k in range(200)] + ["abc,1", ",0", "abd,0"]
+    path.write_text("x,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    config = infer_config(path, label="y", name="m")
+    assert config["models"]["m"]["features"] == {"x": {"type": "numeric", "min": 0.0, "max": 28.429}}
+    assert config.notes[1] == ("'x' is numeric but for 2 values, such as 'abc' in row 201; those rows will be refused.")
+
+
+def test_a_corrupt_value_is_not_taken_for_the_domain(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{k % 50},{k % 2}\n" for k in range(400)) + "1e6,1\n", encoding="utf-8")
+    config = infer_config(path, label="y", name="m")
+    assert config["models"]["m"]["features"]["x"] == {"type": "numeric", "min": 0, "max": 49}
+    assert config.notes[1] == ("'x': 1 values far beyond all others, such as 1000000.0, are not taken for its domain.")
+
+
+def test_one_row_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n1,0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="label 'y' has one value; add rows"):
+        infer_config(path, label="y", name="m")

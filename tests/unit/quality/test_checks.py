@@ -89,6 +89,23 @@ def test_categories() -> None:
     assert checks(CategoricalProfile({"a": 50, "b": 40}, other=10)) == {"out_of_domain": 0.1}
 
 
+def test_new_categories_are_those_that_the_reference_could_have_known() -> None:
+    before = CategoricalProfile({"a": 490, "b": 490, **{f"rare{k}": 1 for k in range(20)}})
+
+    def checks(before: CategoricalProfile, after: CategoricalProfile, *values: str) -> dict[str, float]:
+        feature = CategoricalFeature(values=values)
+        return {p.check: round(p.value, 6) for p in problems(before, after, feature, QualitySpec())}
+
+    # A fiftieth of the reference was seen once, so a fiftieth of new ones is no news.
+    assert checks(before, CategoricalProfile({"a": 93}, new={"c": 7})) == {}
+    assert checks(before, CategoricalProfile({"a": 92}, new={"c": 8})) == {"new_categories": 0.06}
+    assert checks(before, CategoricalProfile({"a": 90}, other=10)) == {"new_categories": 0.08}
+    assert checks(before, CategoricalProfile({"a": 90}, new={"c": 10}), "a", "c") == {"new_categories": 0.08}
+    assert checks(before, CategoricalProfile({"a": 90}, new={"c": 10}), "a", "b") == {"out_of_domain": 0.1}
+    many = CategoricalProfile({"a": 500}, other=5)
+    assert checks(many, CategoricalProfile({"a": 50}, new={"c": 50})) == {}
+
+
 def test_too_few_values_are_not_checked() -> None:
     assert found(PRESSURES, np.full(19, 1e9)) == {}
     assert found(PRESSURES[:19], np.full(100, 1e9)) == {}

@@ -49,3 +49,27 @@ def test_there_is_none_without_an_effect() -> None:
     assert alerts == []
     assert {statistic for _, statistic in metrics} & {"combined_p"} == set()
     assert metrics["x", "ks"]["p_value"] == pytest.approx(0.5, abs=0.5)
+
+
+def test_one_failure_does_not_hide_another() -> None:
+    """Each check of a feature has an alert of its own."""
+    verdicts, base = Verdicts("m", MODEL, Nulls(200)), DRAW.normal(100.0, 5.0, size=2_000)
+    reference = Reference.of("m@1", {"x": base, "y": base}, {}, {})
+
+    def window(k: int, x: Any) -> list[tuple[str, str, str | None]]:
+        profile = WindowProfile(x.size, {"x": NumericProfile.of(x, reference.frame("x"))})
+        closed = ClosedWindow(WindowKey("inputs", 1, "m@1", "", k * HOUR_MS, (k + 1) * HOUR_MS), profile, 0, {})
+        return [
+            (alert["state"], alert["detector"], alert["incident"])
+            for alert in verdicts.judge(closed, reference, 0)[1]
+            if alert["kind"] == "quality"
+        ]
+
+    good = base[:500]
+    [corrupt] = window(0, np.append(good, 1e6))
+    assert corrupt[:2] == ("firing", "corrupt")
+    [unit] = window(1, np.append(good * 1_000, 1e12))
+    assert unit[:2] == ("firing", "unit_change")
+    assert unit[2] != corrupt[2]
+    assert window(2, good) == []
+    assert sorted(window(3, good)) == [("resolved", "corrupt", corrupt[2]), ("resolved", "unit_change", unit[2])]
