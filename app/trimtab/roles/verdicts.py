@@ -124,8 +124,6 @@ class Verdicts:
         if reference is None:
             self._remember(window, None, [], [])
             return metrics, []
-        spec = self._model.drift
-        limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate, AUC: spec.domain_threshold}
         against, verdicts = self._drifted(window, reference)
         if self._calibration is not None:
             budget = self._calibration.budget
@@ -134,24 +132,7 @@ class Verdicts:
         findings: list[Finding] = []
         spoilt = False
         for verdict in verdicts:
-            measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
-            if not measured:
-                # That nothing was said of it is to be seen too.
-                values = _usable(window.profile, verdict.feature)
-                metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
-            for name, m in sorted(measured.items()):
-                metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
-            together = {} if verdict.p_value is None else {COMBINED: verdict.p_value}
-            for name, value in together.items():
-                metrics.append(self._metric(key, verdict.feature, name, value, count, verdict.status, value))
-            evidence = _evidence(
-                window,
-                against,
-                {name: m.value for name, m in measured.items()},
-                {name: m.p_value for name, m in measured.items() if m.p_value is not None} | together,
-                {name: limits[name] for name in measured if name in limits},
-                verdict.exceeded,
-            )
+            evidence = self._measured(window, verdict, against, metrics)
             wrong = self._quality(key, verdict, window, reference, findings, metrics)
             spoilt = spoilt or wrong or verdict.status == "missing"
             wrong = wrong or (spoilt and verdict.feature in _OF_WHOLE_ROWS)
@@ -161,6 +142,31 @@ class Verdicts:
                 findings.append(Finding(kind, verdict.feature, signal, evidence))
         self._remember(window, reference, verdicts, findings)
         return metrics, findings
+
+    def _measured(
+        self, window: ClosedWindow, verdict: FeatureVerdict, against: Reference, metrics: list[dict[str, Any]]
+    ) -> Evidence:
+        """Add the metrics of one feature's statistics; returns them as evidence."""
+        key, count, spec = window.key, window.profile.count, self._model.drift
+        limits = {**spec.thresholds, MISSING_RATE: spec.missing_rate, AUC: spec.domain_threshold}
+        measured = {name: m for name, m in verdict.measured.items() if math.isfinite(m.value)}
+        if not measured:
+            # That nothing was said of it is to be seen too.
+            values = _usable(window.profile, verdict.feature)
+            metrics.append(self._metric(key, verdict.feature, "values", values, count, verdict.status))
+        for name, m in sorted(measured.items()):
+            metrics.append(self._metric(key, verdict.feature, name, m.value, count, verdict.status, m.p_value))
+        together = {} if verdict.p_value is None else {COMBINED: verdict.p_value}
+        for name, value in together.items():
+            metrics.append(self._metric(key, verdict.feature, name, value, count, verdict.status, value))
+        return _evidence(
+            window,
+            against,
+            {name: m.value for name, m in measured.items()},
+            {name: m.p_value for name, m in measured.items() if m.p_value is not None} | together,
+            {name: limits[name] for name in measured if name in limits},
+            verdict.exceeded,
+        )
 
     def _remember(
         self,
