@@ -85,8 +85,8 @@ class Nulls:
     """Null distributions of the statistics for references of this process, simulated once per size of window.
 
     Under the null the reference and the window are two samples of one distribution. The reference's own counts stand in
-    for it, with as much unseen as was seen once (Good, 1953) where they are categories; both samples are drawn anew, so
-    that a small reference makes p-values large.
+    for it, with as much unseen as was seen once (Good, 1953) where they are categories or bins; both samples are drawn
+    anew, so that a small reference makes p-values large.
 
     Examples
     --------
@@ -121,7 +121,8 @@ class Nulls:
         Parameters
         ----------
         name
-            Of the reference and its feature: what is simulated is remembered under it, and seeded by it.
+            Of the reference and its feature: what is simulated is remembered under it. It is seeded by the counts, so
+            that one reference has the same p-values under any name.
         together
             Statistics that will be asked for too; all that there are, by default. They share the drawing of the counts.
 
@@ -151,10 +152,9 @@ class Nulls:
         alike = [s for s in statistics() if s.kind == kind and s.view == view]
         wanted = [s for s in alike if s is of or together is None or s.name in together]
         kernels = [s.kernel for s in wanted if s.kernel is not None]
-        seed = zlib.crc32(f"{name}/{view}/{bucket}".encode())
-        found = simulate(
-            _distribution(view, reference), kernels, reference.count, _size(bucket), self._replicates, seed
-        )
+        drawn_from = _distribution(view, reference)
+        seed = zlib.crc32(drawn_from.expected.tobytes(), zlib.crc32(f"{view}/{bucket}".encode()))
+        found = simulate(drawn_from, kernels, reference.count, _size(bucket), self._replicates, seed)
         for statistic, values in zip(wanted, found, strict=True):
             self._known[name, statistic.name, kind, bucket] = Null(values, statistic.order)
         while len(self._known) > _KEPT:
@@ -193,7 +193,7 @@ def _sample(draw: np.random.Generator, shares: FloatArray, size: int, count: int
 
 def _distribution(view: View, reference: Any) -> Table:
     own = table(view, reference, reference)
-    if view != "categories":
+    if view == "cells":  # neighbours stand in for each other
         return own
     once = int((own.expected == 1).sum())
     if not once:

@@ -95,9 +95,8 @@ def test_p_values_are_the_same_again() -> None:
     after = NumericProfile.of(np.arange(100.0) % 30, before.frame("x"))
     [ks] = [s for s in statistics("numeric") if s.name == "ks"]
     value = ks.function(before.profile.numeric["x"], after).value
-    found = {Nulls().p_value(ks, "r/x", before.profile.numeric["x"], after, value) for _ in range(2)}
+    found = {Nulls().p_value(ks, name, before.profile.numeric["x"], after, value) for name in ("r/x", "other/x")}
     assert len(found) == 1
-    assert found != {Nulls().p_value(ks, "other/x", before.profile.numeric["x"], after, value)}
 
 
 def test_a_constant_tells_nothing() -> None:
