@@ -38,6 +38,9 @@ def summary_of(
     where = f"{served} (where {segment})" if segment else served
     if kind in ("absent", "stale") or feature in _EVENTS:
         return _of_stream(change, served, kind, str(feature), statistics, thresholds, count)
+    if kind == "refused":
+        verb = "is refused by a service" if change == "firing" else "is served: nothing of its model is refused"
+        return f"{served} {verb}."
     if kind == "sequential":
         return _sequential(change, f"The {feature} of {where}", statistics, exceeded[0], count)
     if kind == "performance":

@@ -17,6 +17,7 @@ from trimtab.kafka.log import LogDamaged, LogGone, read_range
 from trimtab.registry.digest import state_diff, state_digest
 from trimtab.registry.fetch import ChunkReader, SnapshotGone
 from trimtab.registry.index import RegistryIndex
+from trimtab.registry.records import version_key
 from trimtab.registry.snapshot import load
 from trimtab.roles.trainer_records import environment
 from trimtab.training import Batch, LearntRange, read_batch
@@ -87,7 +88,7 @@ def verify(
     KafkaError
         Kafka does not answer.
     """
-    if index.manifest(model, version) is None:
+    if index.manifest(model, version) is None and index.refusal(version_key(model, version)) is None:
         known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
         raise RegistryError(f"{model} has no version {version}; there are: {known}")
     began, work = time.monotonic(), _Work(config, index, model, tell)
@@ -146,6 +147,10 @@ class _Work:
         return "other_environment" if self.environment else "differs", difference
 
     def _manifest(self, version: int) -> Manifest:
+        refused = self._index.refusal(version_key(self._model, version))
+        if refused is not None:
+            # Also when an earlier record of the key is believed: what stands there now is what is verified.
+            raise Damaged(f"signature: {refused}")
         record = self._index.manifest(self._model, version)
         if record is None:
             raise SnapshotGone(f"{self._model}@{version}, which it comes from, is no longer in the registry")
