@@ -25,6 +25,7 @@ from trimtab.kafka.embedded import EmbeddedBroker
 from trimtab.kafka.topics import Topics, create_topics, partition_of
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.records import INDEX_PARTITION, manifest_sha256, version_key
+from trimtab.registry.signing import Trust
 from trimtab.verification import verify
 
 # The long run has 20.
@@ -100,7 +101,7 @@ def configured(kafka: KafkaConfig, mode: str, **family: Any) -> Config:
 
 @contextmanager
 def registry(config: Config) -> Iterator[RegistryIndex]:
-    index = RegistryIndex(config.kafka, "test-verify")
+    index = RegistryIndex(config.kafka, "test-verify", Trust.of(config))
     index.start()
     try:
         yield index

@@ -4,7 +4,7 @@
 2. **signature** of the record, which names the snapshot's SHA-256;
 3. **hash** of the bytes;
 4. **format version**, and
-5. the **allow-list** of the unpickler (both in ``snapshot``).
+5. the **allow-list** of the unpickler (both in ``snapshot``); then, that it is a model at all.
 """
 
 from __future__ import annotations
@@ -57,8 +57,13 @@ def load_recorded(
     data = inline_bytes(wire)
     if data is None:
         ref = SnapshotRef.from_wire(wire)
-        return load(fetch(ref), max_bytes=max_bytes, sha256=ref.sha256, admit=admit)
-    return load(data, max_bytes=max_bytes, sha256=wire["sha256"], admit=admit)
+        model = load(fetch(ref), max_bytes=max_bytes, sha256=ref.sha256, admit=admit)
+    else:
+        model = load(data, max_bytes=max_bytes, sha256=wire["sha256"], admit=admit)
+    # Asked of the class: an attribute of the object comes from the data.
+    if not all(callable(getattr(type(model), name, None)) for name in ("learn_one", "predict_one")):
+        raise RegistryError(f"{key}: it holds a {type(model).__name__}, which is no model; publish it again")
+    return model
 
 
 def _within(key: str, wire: Mapping[str, Any], max_bytes: int) -> None:

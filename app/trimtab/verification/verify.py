@@ -18,6 +18,7 @@ from trimtab.registry.digest import state_diff, state_digest
 from trimtab.registry.fetch import ChunkReader, SnapshotGone
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.records import version_key
+from trimtab.registry.signing import SignatureRefused, Trust
 from trimtab.registry.snapshot import load
 from trimtab.roles.trainer_records import environment
 from trimtab.training import Batch, LearntRange, read_batch
@@ -121,6 +122,7 @@ class _Work:
         self._config = config
         self._index = index
         self._model = model
+        self._trust = Trust.of(config)
         self._tell = tell
         self._chunks = ChunkReader(config.kafka, "trimtab-verify")
         self.examples = 0
@@ -147,11 +149,16 @@ class _Work:
         return "other_environment" if self.environment else "differs", difference
 
     def _manifest(self, version: int) -> Manifest:
-        refused = self._index.refusal(version_key(self._model, version))
-        if refused is not None:
-            # Also when an earlier record of the key is believed: what stands there now is what is verified.
-            raise Damaged(f"signature: {refused}")
+        key = version_key(self._model, version)
         record = self._index.manifest(self._model, version)
+        try:
+            # Also when an earlier record of the key is believed: what stands there now is what is verified.
+            if (refusal := self._index.refusal(key)) is not None:
+                raise refusal
+            if record is not None:
+                self._trust.check("registry", key, record)
+        except SignatureRefused as refused:
+            raise Damaged(f"signature: {refused}") from refused
         if record is None:
             raise SnapshotGone(f"{self._model}@{version}, which it comes from, is no longer in the registry")
         found = Manifest.of(record, self._config.models[self._model])
