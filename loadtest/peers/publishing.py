@@ -10,7 +10,7 @@ from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics
 from trimtab.profiles import Reference
 from trimtab.registry.publish import Publication
-from trimtab.roles.trainer_records import decided, publish_promotion
+from trimtab.roles.trainer_records import Standing, decided, publish_promotion
 from trimtab.training import Promotion, Trainer
 from trimtab.training.lineage import LearntRange
 
@@ -33,7 +33,8 @@ def publish_versions(config: Config, references: Mapping[str, Reference], versio
             promotion = _first(trainer.state.lineage.model, references[model], version)
             publication = Publication(kafka, sender, kafka.partitions)
             made = decided(trainer, promotion, time.time_ns() // 1_000_000)
-            publish_promotion(publication, trainer, made, promotion, Topics(kafka.topic_prefix), kafka.partitions)
+            topics, standing = Topics(kafka.topic_prefix), Standing()
+            publish_promotion(publication, trainer, made, promotion, topics, kafka.partitions, standing)
         sender.commit_transaction(_TIMEOUT_S)
 
 

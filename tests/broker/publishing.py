@@ -14,9 +14,11 @@ from trimtab.registry.records import (
     SnapshotRef,
     champion_key,
     chunks_key,
+    manifest_sha256,
     online_key,
     version_key,
 )
+from trimtab.registry.signing import UNSIGNED, Signer
 from trimtab.registry.snapshot import dump
 
 MODEL = "credit"
@@ -48,14 +50,15 @@ def trained(answer: bool, rounds: int = 20) -> bytes:
 class Trainer:
     """One fenced producer that publishes."""
 
-    def __init__(self, kafka: KafkaConfig) -> None:
+    def __init__(self, kafka: KafkaConfig, signer: Signer = UNSIGNED) -> None:
         self.kafka = kafka
+        self.signer = signer
         self.producer = producer(kafka, "test-trainer", transactional_id=f"{kafka.topic_prefix}trainer-0")
         self.producer.init_transactions(30)
 
     def begin(self) -> Publication:
         self.producer.begin_transaction()
-        return Publication(self.kafka, self.producer, self.kafka.partitions)
+        return Publication(self.kafka, self.producer, self.kafka.partitions, signer=self.signer)
 
     def commit(self) -> None:
         self.producer.commit_transaction(30)
@@ -77,7 +80,14 @@ class Trainer:
             "snapshot": ref.to_wire() | wrong,
         }
         publication.index(version_key(model, version), manifest)
-        alias = {"model": model, "alias": "champion", "version": version, "reason": "first", "changed_ms": now_ms()}
+        alias = {
+            "model": model,
+            "alias": "champion",
+            "version": version,
+            "manifest_sha256": manifest_sha256(manifest),
+            "reason": "first",
+            "changed_ms": now_ms(),
+        }
         publication.index(champion_key(model), alias)
         if commit:
             self.commit()

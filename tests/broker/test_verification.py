@@ -27,6 +27,7 @@ from trimtab.registry import SnapshotRef, dump, load, state_digest
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.records import INDEX_PARTITION, chunks_key, manifest_sha256, version_key
+from trimtab.registry.signing import Trust
 from trimtab.verification import verify
 
 # The long run has 20.
@@ -102,7 +103,7 @@ def configured(kafka: KafkaConfig, mode: str, **family: Any) -> Config:
 
 @contextmanager
 def registry(config: Config) -> Iterator[RegistryIndex]:
-    index = RegistryIndex(config.kafka, "test-verify")
+    index = RegistryIndex(config.kafka, "test-verify", Trust.of(config))
     index.start()
     try:
         yield index

@@ -36,7 +36,7 @@ def summary_of(
     'Feature age of credit@7 has drifted: psi 0.31 (threshold 0.25) over 5,000 events.'
     """
     where = f"{served} (where {segment})" if segment else served
-    if kind in ("absent", "stale") or feature in _EVENTS:
+    if kind in ("absent", "stale", "refused") or feature in _EVENTS:
         return _of_stream(change, served, kind, str(feature), statistics, thresholds, count)
     if kind == "sequential":
         return _sequential(change, f"The {feature} of {where}", statistics, exceeded[0], count)
@@ -81,6 +81,9 @@ def _of_stream(
     model = served.partition("@")[0]
     if kind == "absent":
         return _absent(change, f"{feature} of {model}", statistics, thresholds)
+    if kind == "refused":
+        verb = "is refused by a service" if change == "firing" else "is served, and nothing of its model is refused"
+        return f"{served} {verb}."
     if kind == "stale":
         return _stale(change, served, statistics, thresholds)
     if feature == "(volume)":

@@ -127,11 +127,12 @@ class _Topics:
         from trimtab.backtest.topics import TopicHistory
         from trimtab.cli.common import load_connected
         from trimtab.registry.index import RegistryIndex
+        from trimtab.registry.signing import Trust
         from trimtab.roles.references import References
 
         name, spec = _model(config, model)
         connected = load_connected(config)
-        index = RegistryIndex(connected.kafka, "trimtab-backtest-registry")
+        index = RegistryIndex(connected.kafka, "trimtab-backtest-registry", Trust.of(connected))
         index.start()
         try:
             references = References(index)

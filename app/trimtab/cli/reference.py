@@ -88,10 +88,11 @@ def _registry(config: Config, model: str) -> Iterator[RegistryIndex]:
     """The registry's index, up to date; raises ConfigError for a model that is not configured."""
     from trimtab.errors import ConfigError
     from trimtab.registry.index import RegistryIndex
+    from trimtab.registry.signing import Trust
 
     if model not in config.models:
         raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
-    index = RegistryIndex(config.kafka, "trimtab-cli")
+    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
     index.start()
     try:
         yield index
@@ -115,9 +116,18 @@ def _publish(
 ) -> None:
     from trimtab.cli.orders import user
     from trimtab.registry.set_reference import reference_set
+    from trimtab.registry.signing import Signer
 
     by, now_ms = actor or user(), time.time_ns() // 1_000_000
     records = reference_set(
-        config.kafka, model, version, made, actor=by, trigger="command", now_ms=now_ms, details=details
+        config.kafka,
+        model,
+        version,
+        made,
+        actor=by,
+        trigger="command",
+        now_ms=now_ms,
+        details=details,
+        signer=Signer.of(config),
     )
     send(config, records, "the reference")

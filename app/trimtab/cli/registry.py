@@ -192,8 +192,9 @@ def _sentence(found: Verdict) -> str:
 @contextmanager
 def _index(config: Config) -> Iterator[RegistryIndex]:
     from trimtab.registry.index import RegistryIndex
+    from trimtab.registry.signing import Trust
 
-    index = RegistryIndex(config.kafka, "trimtab-cli")
+    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
     index.start()
     try:
         yield index

@@ -23,14 +23,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from trimtab.client.choice import Target, targets
+from trimtab.client.refusals import RefusalAlert
 from trimtab.client.replica import Replica
 from trimtab.config import Config, ModelConfig, load_config
 from trimtab.errors import ConfigError, KafkaError, RegistryError
 from trimtab.events import canonical_features, served_name
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
-from trimtab.registry.records import SnapshotRef, champion_key, inline_bytes, online_key
-from trimtab.registry.snapshot import load
+from trimtab.registry.loading import load_recorded
+from trimtab.registry.records import SnapshotRef, champion_key, online_key, version_key
+from trimtab.registry.signing import Trust
+from trimtab.registry.trusted import refuse_another_version
 from trimtab.training.lineage import model_input
 from trimtab.training.task import make_task
 
@@ -41,7 +44,8 @@ log = logging.getLogger("trimtab.client")
 _RETRY_S = 1.0
 _FETCH_S = 5.0
 _REMEMBERED = 100
-
+# While an alert fires, how often to see whether it may be resolved.
+_LOOK_AGAIN_S = 5.0
 
 _NO_LOCK = nullcontext()
 
@@ -69,11 +73,15 @@ class ServedPrediction:
 
 @dataclass(frozen=True, slots=True)
 class FollowerStats:
-    """``last_reload_ms`` is the time from the change (its record's wall clock) to the swap here."""
+    """``last_reload_ms`` is the time from the change (its record's wall clock) to the swap here.
+
+    ``last_refusal`` says what was refused last, and why.
+    """
 
     reloads: int
     refused: int
     last_reload_ms: float | None
+    last_refusal: str | None = None
 
 
 class ModelFollower:
@@ -116,6 +124,8 @@ class ModelFollower:
         whole = config if isinstance(config, Config) else load_config(None if config is None else Path(config))
         self._config = _model_of(whole, model)
         self._kafka = whole.kafka
+        self._trust = Trust.of(whole)
+        self._alert = RefusalAlert(whole.kafka, model)
         self._model = model
         self._task = make_task(self._config.task, classes=self._config.classes)
         self._on_reload = on_reload
@@ -123,6 +133,8 @@ class ModelFollower:
         self._replica: Replica | None = None
         self._served: ServedModel | None = None
         self._refused: deque[str] = deque(maxlen=_REMEMBERED)
+        self._not_believed: Mapping[str, RegistryError] = {}
+        self._strange: Mapping[str, Any] | None = None
         self._stats = FollowerStats(0, 0, None)
         self._index: RegistryIndex | None = None
         self._reader: ChunkReader | None = None
@@ -143,7 +155,7 @@ class ModelFollower:
         if self._thread is not None:
             return self
         deadline = time.monotonic() + timeout_s
-        index = RegistryIndex(self._kafka, f"trimtab-follower-{self._model}")
+        index = RegistryIndex(self._kafka, f"trimtab-follower-{self._model}", self._trust)
         index.subscribe(self._on_record)
         index.start(timeout_s)
         self._index = index
@@ -175,6 +187,7 @@ class ModelFollower:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._alert.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -216,12 +229,12 @@ class ModelFollower:
             self._served = replace(served, name=name, learnt_offset=offset)
 
     def _on_record(self, key: str, _record: dict[str, Any] | None) -> None:
-        if key in (champion_key(self._model), online_key(self._model)):
+        if key in (champion_key(self._model), online_key(self._model)) or key.startswith(f"{self._model}/versions/"):
             self._changed.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._changed.wait()
+            self._changed.wait(_LOOK_AGAIN_S if self._alert.firing else None)
             self._changed.clear()
             if self._stop.is_set():
                 return
@@ -240,39 +253,74 @@ class ModelFollower:
         """Load the best state that the index names and that has not been refused."""
         index = self._index
         alias = None if index is None else index.champion(self._model)
+        if index is not None:
+            self._note_refusals(index, alias)
         if index is None or alias is None:
             return
         version = int(alias["version"])
+        manifest = index.manifest(self._model, version)
         online = index.online(self._model) if self._config.mode == "online" else None
         serving = None if self._served is None else (self._served.version, self._served.learnt_offset)
         if self._replica is not None and serving is not None and serving[0] == version:
             return  # the replica goes on by itself
-        for target in targets(version, index.manifest(self._model, version), online, serving):
+        found = targets(version, manifest, online, serving)
+        if found and not self._belongs(alias, manifest):
+            return
+        for target in found:
             if target.name in self._refused:
                 continue
             try:
                 self._swap(target, self._load(target), alias)
                 return
             except RegistryError as error:
-                self._refuse(target, error)
+                self._refused.append(target.name)
+                self._refuse(f"{self._model}@{target.name}", target.version, error)
+
+    def _note_refusals(self, index: RegistryIndex, alias: Mapping[str, Any] | None) -> None:
+        """Tell of records that the index does not believe; it goes on with those before them."""
+        version = 0 if alias is None else int(alias["version"])
+        keys = [champion_key(self._model), online_key(self._model), version_key(self._model, version)]
+        found = {key: error for key in keys if (error := index.refusal(key)) is not None}
+        for key, error in found.items():
+            # Each is another object: the same forgery sent again is refused, and counted, again.
+            if self._not_believed.get(key) is not error:
+                self._refuse(key, version, error)
+        self._not_believed = found
+        serves = self._served is not None and self._served.version == version
+        self._alert.settle(whole=serves and not found, version=version)
+
+    def _belongs(self, alias: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> bool:
+        """Whether the alias was written for this manifest; told once, and looked at again with the next record."""
+        key = champion_key(self._model)
+        try:
+            if manifest is not None:
+                refuse_another_version(key, alias, manifest, required=self._trust.required)
+            elif self._trust.required:
+                raise RegistryError(f"{key}: the registry has no manifest of it to believe; publish the version again")
+        except RegistryError as error:
+            if self._strange is not alias:
+                self._strange = alias
+                self._refuse(f"{self._model}@{alias['version']}", int(alias["version"]), error)
+            return False
+        return True
 
     def _load(self, target: Target) -> Any:
         """The model of a target; raises RegistryError when it is refused, KafkaError when Kafka is away."""
-        cap = self._config.gates.max_snapshot_bytes
         if target.record is None:
             raise RegistryError(f"{target.name}: its manifest is not in the registry; publish the version again")
-        wire = target.record.get("snapshot") or {}
-        inline = inline_bytes(wire)
-        if inline is not None:
-            return load(inline, max_bytes=cap, admit=self._config.admit)
-        ref = SnapshotRef.from_wire(wire)
-        if ref.size_bytes > cap:
-            raise RegistryError(
-                f"{target.name}: {ref.size_bytes} bytes are more than the cap of {cap}; "
-                "raise models.<name>.gates.max_snapshot_bytes if the model should be this large"
-            )
+        key = version_key(self._model, target.version) if target.learnt_offset is None else online_key(self._model)
+        return load_recorded(
+            key,
+            target.record,
+            trust=self._trust,
+            max_bytes=self._config.gates.max_snapshot_bytes,
+            fetch=self._fetch,
+            admit=self._config.admit,
+        )
+
+    def _fetch(self, ref: SnapshotRef) -> bytes:
         assert self._reader is not None  # noqa: S101  start() made it before this thread
-        return load(self._reader.read(ref, _FETCH_S), max_bytes=cap, admit=self._config.admit)
+        return self._reader.read(ref, _FETCH_S)
 
     def _swap(self, target: Target, model: Any, alias: Mapping[str, Any]) -> None:
         now_ms = time.time_ns() / 1e6
@@ -286,7 +334,7 @@ class ModelFollower:
                 if self._replica is not None:
                     self._replica.rebase(model, target.version, _learnt_offset(target))
                 self._served = served
-            self._stats = FollowerStats(self._stats.reloads + 1, self._stats.refused, latency_ms)
+            self._stats = replace(self._stats, reloads=self._stats.reloads + 1, last_reload_ms=latency_ms)
             self._loaded.notify_all()
         if self._on_reload is None:
             return
@@ -295,11 +343,11 @@ class ModelFollower:
         except Exception:
             log.exception("on_reload failed on %s", name)
 
-    def _refuse(self, target: Target, error: RegistryError) -> None:
-        self._refused.append(target.name)
-        self._stats = FollowerStats(self._stats.reloads, self._stats.refused + 1, self._stats.last_reload_ms)
+    def _refuse(self, what: str, version: int, error: RegistryError) -> None:
+        self._stats = replace(self._stats, refused=self._stats.refused + 1, last_refusal=f"{what}: {error}")
         keeps = "no model is served" if self._served is None else f"{self._served.name} stays in service"
-        log.error("%s@%s is refused: %s; %s", self._model, target.name, error, keeps)
+        log.error("%s is refused: %s; %s", what, error, keeps)
+        self._alert.fire(version, error)
 
 
 def _learnt_offset(target: Target) -> int:

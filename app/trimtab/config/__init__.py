@@ -26,6 +26,7 @@ from trimtab.config.model import (
 )
 from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
 from trimtab.config.sequential import DETECTORS, SequentialSpec
+from trimtab.config.signing import KeySpec, RegistryConfig
 
 __all__ = [
     "AbsenceSpec",
@@ -41,6 +42,7 @@ __all__ = [
     "Feature",
     "Gates",
     "KafkaConfig",
+    "KeySpec",
     "ModelConfig",
     "NumericFeature",
     "PerformanceTest",
@@ -49,6 +51,7 @@ __all__ = [
     "QualitySpec",
     "RaceSpec",
     "ReferenceSpec",
+    "RegistryConfig",
     "SequentialSpec",
     "TableColumns",
     "Triggers",

@@ -104,8 +104,8 @@ def parse_config(text: str, *, source: str, environ: Mapping[str, str]) -> Confi
     Raises
     ------
     ConfigError
-        One line with up to three errors, each as ``file:line: path.to.key: what is wrong``. Values of the
-        ``kafka`` section are never quoted in it, since passwords are among them.
+        One line with up to three errors, each as ``file:line: path.to.key: what is wrong``. Values of the sections
+        ``kafka`` and ``registry`` are never quoted in it, since passwords and keys are among them.
 
     Examples
     --------
@@ -373,6 +373,8 @@ _PLAIN = {
     "too_short": "must not be empty",
     "union_tag_not_found": "type is missing; write type: numeric or type: categorical",
 }
+# Passwords and keys are only in these sections, but a slip of the indentation may put them anywhere in one.
+_SECRET = (("kafka",), ("registry",))
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -419,10 +421,11 @@ def _complaint(detail: ErrorDetails, path: _Path, data: object) -> str:
         wrong = context.get("tag", detail["input"])
         valid = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
         subject = "type " if code == "union_tag_invalid" else ""
+        if path[:1] in _SECRET:
+            return _choices("write one of", valid)
         return f"{subject}must not be {_shown(wrong)}; " + _nearest(str(wrong), "write one of", valid)
     said = f"must be {_EXPECTED[code]}" if code in _EXPECTED else _plain_must(detail["msg"])
-    # Passwords are only in this section, but a slip of the indentation may put them anywhere in it.
-    return said if path[:1] == ("kafka",) else f"{said}, not {_shown(detail['input'])}"
+    return said if path[:1] in _SECRET else f"{said}, not {_shown(detail['input'])}"
 
 
 def _plain_must(message: str) -> str:

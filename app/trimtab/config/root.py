@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from trimtab.config.duration import Milliseconds
 from trimtab.config.model import NAME, ModelConfig, Strict
+from trimtab.config.signing import RegistryConfig
 
 __all__ = ["CollectorConfig", "Config", "DashboardConfig", "KafkaConfig"]
 
@@ -94,6 +95,7 @@ class Config(Strict):
     data_dir: Path | None = Field(default=None, strict=False)
     collector: CollectorConfig = CollectorConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    registry: RegistryConfig = RegistryConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
 
     @field_validator("models")

@@ -33,6 +33,7 @@ from trimtab.errors import ConfigError
 from trimtab.events import canonical_value
 from trimtab.files import Table, read_table
 from trimtab.registry.index import RegistryIndex
+from trimtab.registry.signing import Trust
 from trimtab.roles.supervisor import Supervisor
 
 __all__ = ["DemoOptions", "run_demo", "write_result"]
@@ -168,7 +169,7 @@ def _play(
         watch.close()
     if watch.error is not None:
         raise watch.error
-    index = RegistryIndex(config.kafka, "trimtab-demo")
+    index = RegistryIndex(config.kafka, "trimtab-demo", Trust.of(config))
     index.start()
     try:
         manifests = {model: index.versions(model) for model in models}

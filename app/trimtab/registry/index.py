@@ -23,6 +23,8 @@ from trimtab.registry.records import (
     reference_key,
     version_key,
 )
+from trimtab.registry.signing import TRUSTING, SignatureRefused, Trust
+from trimtab.registry.trusted import TrustedRecords
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -48,13 +50,15 @@ class RegistryIndex:
         Where the registry topic is.
     client_id
         Name shown in the brokers' logs. No consumer group is joined and nothing is committed.
+    trust
+        Which signatures are believed; of what is not, the index goes on with the last that was.
     """
 
-    def __init__(self, config: KafkaConfig, client_id: str) -> None:
+    def __init__(self, config: KafkaConfig, client_id: str, trust: Trust = TRUSTING) -> None:
         self._config = config
         self._client_id = client_id
         self._topic: str = Topics(config.topic_prefix).registry
-        self._records: dict[str, Record] = {}
+        self._records = TrustedRecords(trust)
         # References as they were parsed, with the record each was parsed from.
         self._references: dict[str, tuple[Record, Reference]] = {}
         self._callbacks: list[Callback] = []
@@ -136,6 +140,8 @@ class RegistryIndex:
     def subscribe(self, callback: Callback) -> None:
         """Call ``callback(key, record)`` for each record read from now on; None when the key was removed.
 
+        The record is as it was read, whoever wrote it: ask the index what is to be believed of its key.
+
         It runs in the reading thread, so it must be quick. Subscribe before :meth:`start` to be called for
         everything that stands in the index.
         """
@@ -153,7 +159,7 @@ class RegistryIndex:
         """All manifests of a model, the oldest version first."""
         prefix = f"{model}/versions/"
         with self._moved:
-            found = [record for key, record in self._records.items() if key.startswith(prefix)]
+            found = [record for _, record in self._records.items(prefix)]
         return sorted(found, key=lambda manifest: int(manifest["version"]))
 
     def online(self, model: str) -> Record | None:
@@ -177,6 +183,11 @@ class RegistryIndex:
             ) from error
         self._references[key] = (wire, reference)
         return reference
+
+    def refusal(self, key: str) -> SignatureRefused | None:
+        """Why the newest record of a key is not believed; None when it is, or there is none."""
+        with self._moved:
+            return self._records.refusal(key)
 
     def _get(self, key: str) -> Record | None:
         with self._moved:
@@ -251,11 +262,9 @@ class RegistryIndex:
 
     def _apply(self, key: str, record: Record | None) -> None:
         with self._moved:
+            self._records.put(key, record)
             if record is None:
-                self._records.pop(key, None)
                 self._references.pop(key, None)
-            else:
-                self._records[key] = record
         for callback in self._callbacks:
             try:
                 callback(key, record)

@@ -18,6 +18,7 @@ from trimtab.registry.records import (
     is_index_key,
     split,
 )
+from trimtab.registry.signing import UNSIGNED, Signer
 
 if TYPE_CHECKING:
     from confluent_kafka import Message, Producer
@@ -41,13 +42,23 @@ class Publication:
         Partition count of the registry topic.
     timeout_s
         How long to wait for the chunks to be stored, in seconds.
+    signer
+        Signs every index record.
     """
 
-    def __init__(self, config: KafkaConfig, producer: Producer, partitions: int, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        config: KafkaConfig,
+        producer: Producer,
+        partitions: int,
+        timeout_s: float = 30.0,
+        signer: Signer = UNSIGNED,
+    ) -> None:
         self._topic: str = Topics(config.topic_prefix).registry
         self._producer = producer
         self._partitions = partitions
         self._timeout_s = timeout_s
+        self._signer = signer
 
     def snapshot(self, key_prefix: str, model: str, data: bytes) -> SnapshotRef:
         """Produce the bytes in chunks, wait until they are stored, and return where they lie.
@@ -82,10 +93,11 @@ class Publication:
         return SnapshotRef(len(data), hashlib.sha256(data).hexdigest(), chunks)
 
     def index(self, key: str, record: dict[str, Any] | None) -> None:
-        """Produce an index record; None removes the key."""
+        """Produce an index record, signed; None removes the key."""
         if not is_index_key(key):
             raise RegistryError(f"{key!r} is no key of the registry's index; make it with trimtab.registry.records")
-        self._produce(key, None if record is None else orjson.dumps(record), INDEX_PARTITION, None)
+        value = None if record is None else orjson.dumps(self._signer.signed("registry", key, record))
+        self._produce(key, value, INDEX_PARTITION, None)
 
     def _produce(self, key: str, value: bytes | None, partition: int, report: _Report | None) -> None:
         from confluent_kafka import KafkaException

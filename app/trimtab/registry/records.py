@@ -160,7 +160,9 @@ def version_key(model: str, version: int) -> str:
 
 
 def manifest_sha256(manifest: Mapping[str, Any]) -> str:
-    """SHA-256, in hexadecimal, of a manifest without the field that holds it, whatever the order of its fields.
+    """SHA-256, in hexadecimal, of a manifest without the field that holds it and without its signature.
+
+    The order of its fields does not matter.
 
     Examples
     --------
@@ -168,7 +170,7 @@ def manifest_sha256(manifest: Mapping[str, Any]) -> str:
     ...     {"version": 1, "model": "m", "manifest_sha256": "ab"})
     True
     """
-    rest = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    rest = {name: value for name, value in manifest.items() if name not in ("manifest_sha256", "signature")}
     return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -10,6 +10,7 @@ from trimtab.config import KafkaConfig
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
 from trimtab.registry.records import INDEX_PARTITION, reference_key
+from trimtab.registry.signing import UNSIGNED, Signer
 
 __all__ = ["reference_set"]
 
@@ -24,6 +25,7 @@ def reference_set(
     trigger: str,
     now_ms: int,
     details: Mapping[str, float | str],
+    signer: Signer = UNSIGNED,
 ) -> list[tuple[str, bytes, bytes, int]]:
     """Topic, key, value and partition of each record; they belong in one transaction.
 
@@ -47,8 +49,9 @@ def reference_set(
         "event_time_ms": None,
         "details": {"reference": reference.id, **details},
     }
-    key = reference_key(model, version).encode()
+    key = reference_key(model, version)
+    record = signer.signed("registry", key, reference.to_wire())
     return [
-        (topics.registry, key, orjson.dumps(reference.to_wire()), INDEX_PARTITION),
+        (topics.registry, key.encode(), orjson.dumps(record), INDEX_PARTITION),
         (topics.audit, model.encode(), orjson.dumps(audit), partition_of(model, kafka.partitions)),
     ]

@@ -31,6 +31,7 @@ from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.progress import Place
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
+from trimtab.registry.signing import Trust
 from trimtab.roles.collected import Collected, Output
 from trimtab.roles.collected_partition import CollectedPartition, Decoded, catch_up
 from trimtab.roles.gathering import Gathering
@@ -72,7 +73,7 @@ class Collector:
         self._topics = Topics(config.kafka.topic_prefix)
         self._decoder = ChunkDecoder(config.models, config.collector.max_event_bytes)
         self._folder = data_dir(config) / f"collector-{instance}" / (config.kafka.topic_prefix.strip(".") or "default")
-        self._index = RegistryIndex(config.kafka, f"trimtab-collector-{instance}")
+        self._index = RegistryIndex(config.kafka, f"trimtab-collector-{instance}", Trust.of(config))
         self._collected = Collected(config, References(self._index).get)
         self._partitions: dict[int, CollectedPartition] = {}
         self._consumer: Consumer = consumer(

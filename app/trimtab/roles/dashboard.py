@@ -15,6 +15,7 @@ from trimtab.kafka.clients import connect
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
+from trimtab.registry.signing import Trust
 from trimtab.roles.dashboard_page import render
 from trimtab.roles.process import StopSignal, data_dir
 
@@ -90,7 +91,7 @@ def run(config: Config, instance: str) -> None:
     """
     connect(config.kafka)
     board = Board(config)
-    index = RegistryIndex(config.kafka, f"trimtab-dashboard-{instance}")
+    index = RegistryIndex(config.kafka, f"trimtab-dashboard-{instance}", Trust.of(config))
     index.start()
     with StopSignal() as stop:
         reader = threading.Thread(target=_read, args=(config, board, stop), name="dashboard-reader", daemon=True)

@@ -33,6 +33,7 @@ from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.set_reference import reference_set
+from trimtab.registry.signing import UNSIGNED, Signer
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.records import metric_key
 from trimtab.roles.references import References
@@ -69,9 +70,10 @@ def run(config: Config, instance: str) -> None:
 
 async def _run(config: Config, instance: str) -> None:
     from trimtab.registry.index import RegistryIndex
+    from trimtab.registry.signing import Trust
 
     app = make_app(ROLE, config, instance)
-    index = RegistryIndex(config.kafka, f"{ROLE}-{instance}-registry")
+    index = RegistryIndex(config.kafka, f"{ROLE}-{instance}-registry", Trust.of(config))
     await asyncio.to_thread(index.start)
     try:
         Monitor(config, app, References(index))
@@ -204,6 +206,9 @@ class _Partition:
         self._config = config
         self._app = app
         self._references = references
+        # Only a monitor that makes references writes to the registry, so only that one needs a private key.
+        makes = any(model.reference.from_ != "training" for model in config.models.values())
+        self._signer = Signer.of(config) if makes else UNSIGNED
         self._nulls = nulls
         self._lock = lock
         self._topics = Topics(config.kafka.topic_prefix)
@@ -320,7 +325,9 @@ class _Partition:
         for version, reference in model.verdicts.take_references():
             details = {"events": float(reference.profile.count)}
             by: dict[str, Any] = {"actor": ROLE, "trigger": "first_windows", "now_ms": _now_ms(), "details": details}
-            for topic, key, value, number in reference_set(self._config.kafka, model.name, version, reference, **by):
+            for topic, key, value, number in reference_set(
+                self._config.kafka, model.name, version, reference, signer=self._signer, **by
+            ):
                 self._output.produce(topic, key.decode(), value, number)
             log.info("%s@%d is compared with %s", model.name, version, reference.id)
 

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from trimtab.config import Config
+from trimtab.errors import RegistryError
 from trimtab.kafka.clients import producer
 from trimtab.kafka.log import read_range
 from trimtab.kafka.tables import read_table
@@ -26,10 +27,19 @@ from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry import SnapshotRef
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.publish import Publication
-from trimtab.registry.records import INDEX_PARTITION, INLINE_BYTES, inline_snapshot, online_key
+from trimtab.registry.records import (
+    INDEX_PARTITION,
+    INLINE_BYTES,
+    inline_snapshot,
+    manifest_sha256,
+    online_key,
+    version_key,
+)
+from trimtab.registry.signing import SignatureRefused, Signer, Trust
 from trimtab.registry.snapshot import dump, load
 from trimtab.roles.trainer_records import (
     Decided,
+    Standing,
     decided,
     online_record,
     publish_online,
@@ -67,6 +77,7 @@ class TrainedModel:
     checkpoint_at: float = field(default_factory=time.monotonic)
     held: list[Callable[[], Any]] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
 
 
 class TrainedPartition:
@@ -76,6 +87,8 @@ class TrainedPartition:
         self._config = config
         self.number = number
         self._topics = Topics(config.kafka.topic_prefix)
+        self._signer = Signer.of(config)
+        self._trust = Trust.of(config)
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}trainer-{number}")
         self._direct = producer(config.kafka, f"trimtab-trainer-{number}", linger_ms=0)
         self._lock = asyncio.Lock()
@@ -129,7 +142,7 @@ class TrainedPartition:
 
             def write(publication: Publication) -> None:
                 for one in made:
-                    self._publish_decision(publication, trainer, one)
+                    self._publish_decision(publication, model, one)
                 if online is not None:
                     publish_online(publication, trainer, *online, _now_ms())
                 for one in made:
@@ -137,9 +150,9 @@ class TrainedPartition:
                 for alert in alerts:
                     self._produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert))
                 ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
-                self._produce(
-                    self._topics.state, f"trainer/{trainer.name}", orjson.dumps(record | {"checkpoint": ref.to_wire()})
-                )
+                whole = record | {"standing": model.standing.to_wire(), "checkpoint": ref.to_wire()}
+                signed = self._signer.signed("state", _state_key(trainer.name), whole)
+                self._produce(self._topics.state, _state_key(trainer.name), orjson.dumps(signed))
 
             await self._transaction(write)
         for alert in alerts:
@@ -186,8 +199,9 @@ class TrainedPartition:
         if online is not None and model.state_bytes <= INLINE_BYTES:
             data, meta = online
             record = online_record(model.trainer.name, inline_snapshot(data), meta, _now_ms())
-            key = online_key(model.trainer.name).encode()
-            self._direct.produce(self._topics.registry, orjson.dumps(record), key, INDEX_PARTITION)
+            key = online_key(model.trainer.name)
+            value = orjson.dumps(self._signer.signed("registry", key, record))
+            self._direct.produce(self._topics.registry, value, key.encode(), INDEX_PARTITION)
             self._direct.poll(0)
 
     def _online_state(self, model: TrainedModel) -> tuple[bytes, dict[str, int]] | None:
@@ -210,19 +224,36 @@ class TrainedPartition:
         model.publish_from = began + max(trainer.config.publish.every / 1_000, took_s / PUBLISHING_SHARE)
         return data, meta
 
-    def _publish_decision(self, publication: Publication, trainer: Trainer, made: Decided) -> None:
-        decision = made.decision
+    def _publish_decision(self, publication: Publication, model: TrainedModel, made: Decided) -> None:
+        decision, trainer, standing = made.decision, model.trainer, model.standing
         if isinstance(decision, Promotion):
-            publish_promotion(publication, trainer, made, decision, self._topics, self._config.kafka.partitions)
+            partitions = self._config.kafka.partitions
+            publish_promotion(publication, trainer, made, decision, self._topics, partitions, standing)
         elif isinstance(decision, Rollback):
-            publish_rollback(publication, trainer.name, decision, _now_ms())
+            if decision.version not in standing.manifests:
+                standing.manifests[decision.version] = self._manifest_of(trainer.name, decision.version)
+            publish_rollback(publication, trainer.name, decision, standing, _now_ms())
+
+    def _manifest_of(self, name: str, version: int) -> str:
+        """Hash of a version's manifest from the registry, for one published by an earlier release; empty for none."""
+        key = version_key(name, version)
+        value = read_table(self._config.kafka, self._topics.registry, INDEX_PARTITION).get(key)
+        if value is None:
+            return ""
+        record = orjson.loads(value)
+        try:
+            self._trust.check("registry", key, record)
+        except SignatureRefused as refused:
+            log.error("%s; services will refuse the version that is rolled back to", refused)
+            return ""
+        return manifest_sha256(record)
 
     async def _transaction(self, write: Callable[[Publication], None]) -> None:
         transactional = self._output.producer
 
         def run() -> None:
             transactional.begin_transaction()
-            write(Publication(self._config.kafka, transactional, self._config.kafka.partitions))
+            write(Publication(self._config.kafka, transactional, self._config.kafka.partitions, signer=self._signer))
             transactional.commit_transaction(30.0)
 
         await self._output.call(run)
@@ -235,13 +266,14 @@ class TrainedPartition:
     def _restore(self) -> dict[str, TrainedModel]:
         table = read_table(self._config.kafka, self._topics.state, self.number)
         names = [n for n in self._config.models if partition_of(n, self._config.kafka.partitions) == self.number]
-        return {name: self._restore_one(name, table.get(f"trainer/{name}")) for name in names}
+        return {name: self._restore_one(name, table.get(_state_key(name))) for name in names}
 
     def _restore_one(self, name: str, value: bytes | None) -> TrainedModel:
         config = self._config.models[name]
         if value is None:
             return TrainedModel(Trainer(name, config))
         record = orjson.loads(value)
+        self._believe(name, record)
         reader = ChunkReader(self._config.kafka, "trimtab-trainer-restore")
         try:
             data = reader.read(SnapshotRef.from_wire(record["checkpoint"]))
@@ -263,7 +295,20 @@ class TrainedPartition:
             commands_offset=record["commands_offset"],
             commands=deque(record.get("commands", ()), maxlen=COMMANDS_REMEMBERED),
             published_offset=record["published_offset"],
+            standing=Standing.from_wire(record.get("standing", {})),
         )
+
+    def _believe(self, name: str, record: dict[str, Any]) -> None:
+        """Refuse a checkpoint that is not signed as it has to be: its models are loaded, and published again."""
+        try:
+            self._trust.check("state", _state_key(name), record)
+        except SignatureRefused as refused:
+            remedy = "; if it is yours, run the trainer once with require_signature: false, which signs its checkpoint"
+            raise RegistryError(f"{self._topics.state}: {refused}{remedy}") from refused
+
+
+def _state_key(name: str) -> str:
+    return f"trainer/{name}"
 
 
 def _now_ms() -> int:

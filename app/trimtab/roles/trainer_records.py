@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -30,7 +30,19 @@ from trimtab.registry.snapshot import dump
 from trimtab.training import Decision, Note, Promotion, Rollback, Trainer
 from trimtab.training.factory import source_hash
 
-__all__ = ["Decided", "audit_of", "decided", "online_record", "publish_online", "publish_promotion", "publish_rollback"]
+__all__ = [
+    "Decided",
+    "Standing",
+    "audit_of",
+    "decided",
+    "online_record",
+    "publish_online",
+    "publish_promotion",
+    "publish_rollback",
+]
+
+# Of these a rollback knows the hash without asking the registry; it goes to one of the last few.
+MANIFESTS_KEPT = 50
 
 
 def environment() -> dict[str, str]:
@@ -54,6 +66,43 @@ class Decided:
     digest: str = ""
 
 
+@dataclass(slots=True)
+class Standing:
+    """What an alias has to say of the registry: each version's ``manifest_sha256``, and when it was changed before.
+
+    Examples
+    --------
+    >>> standing = Standing({1: "ab"}, changed_ms=50)
+    >>> standing.alias("m", 1, "rollback", now_ms=40)["changed_ms"]
+    51
+    """
+
+    manifests: dict[int, str] = field(default_factory=dict)
+    changed_ms: int = 0
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Standing:
+        """Read what :meth:`to_wire` wrote; nothing of a checkpoint of earlier releases."""
+        return cls({int(v): sha for v, sha in wire.get("manifests", {}).items()}, int(wire.get("changed_ms", 0)))
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain types."""
+        newest = sorted(self.manifests.items())[-MANIFESTS_KEPT:]
+        return {"manifests": {str(version): sha for version, sha in newest}, "changed_ms": self.changed_ms}
+
+    def alias(self, name: str, version: int, reason: str, now_ms: int) -> dict[str, Any]:
+        """The alias ``champion``. A clock that is behind gives no older time: readers refuse what is played again."""
+        self.changed_ms = max(now_ms, self.changed_ms + 1)
+        return {
+            "model": name,
+            "alias": "champion",
+            "version": version,
+            "manifest_sha256": self.manifests.get(version, ""),
+            "reason": reason,
+            "changed_ms": self.changed_ms,
+        }
+
+
 def decided(trainer: Trainer, decision: Decision, now_ms: int) -> Decided:
     """Take down a decision before anything goes on: some models change even as they predict."""
     state = trainer.state
@@ -71,6 +120,7 @@ def publish_promotion(
     promotion: Promotion,
     topics: Topics,
     partitions: int,
+    standing: Standing,
 ) -> None:
     """Chunks, then manifest and reference, then the alias on which readers act."""
     name, config = trainer.name, trainer.config
@@ -104,16 +154,17 @@ def publish_promotion(
         "snapshot": ref.to_wire(),
         "created_ms": made.made_ms,
     }
-    sealed = manifest | {"manifest_sha256": manifest_sha256(manifest)}
+    standing.manifests[promotion.version] = digest = manifest_sha256(manifest)
+    sealed = manifest | {"manifest_sha256": digest}
     publication.index(version_key(name, promotion.version), sealed)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     reason = "first" if promotion.candidate == "first" else "promotion"
-    publication.index(champion_key(name), _alias(name, promotion.version, reason, made.made_ms))
+    publication.index(champion_key(name), standing.alias(name, promotion.version, reason, made.made_ms))
 
 
-def publish_rollback(publication: Publication, name: str, rollback: Rollback, now_ms: int) -> None:
+def publish_rollback(publication: Publication, name: str, rollback: Rollback, standing: Standing, now_ms: int) -> None:
     """The alias goes back to an earlier version."""
-    publication.index(champion_key(name), _alias(name, rollback.version, "rollback", now_ms))
+    publication.index(champion_key(name), standing.alias(name, rollback.version, "rollback", now_ms))
 
 
 def publish_online(
@@ -169,7 +220,3 @@ def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, ev
                 "details": {"replaced": float(replaced), **details},
             }
     return orjson.dumps(entry)
-
-
-def _alias(name: str, version: int, reason: str, now_ms: int) -> dict[str, Any]:
-    return {"model": name, "alias": "champion", "version": version, "reason": reason, "changed_ms": now_ms}

@@ -17,6 +17,8 @@ from trimtab.kafka.log import LogDamaged, LogGone, read_range
 from trimtab.registry.digest import state_diff, state_digest
 from trimtab.registry.fetch import ChunkReader, SnapshotGone
 from trimtab.registry.index import RegistryIndex
+from trimtab.registry.records import version_key
+from trimtab.registry.signing import SignatureRefused, Trust
 from trimtab.registry.snapshot import load
 from trimtab.roles.trainer_records import environment
 from trimtab.training import Batch, LearntRange, read_batch
@@ -87,7 +89,7 @@ def verify(
     KafkaError
         Kafka does not answer.
     """
-    if index.manifest(model, version) is None:
+    if index.manifest(model, version) is None and index.refusal(version_key(model, version)) is None:
         known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
         raise RegistryError(f"{model} has no version {version}; there are: {known}")
     began, work = time.monotonic(), _Work(config, index, model, tell)
@@ -120,6 +122,7 @@ class _Work:
         self._config = config
         self._index = index
         self._model = model
+        self._trust = Trust.of(config)
         self._tell = tell
         self._chunks = ChunkReader(config.kafka, "trimtab-verify")
         self.examples = 0
@@ -146,7 +149,16 @@ class _Work:
         return "other_environment" if self.environment else "differs", difference
 
     def _manifest(self, version: int) -> Manifest:
+        key = version_key(self._model, version)
         record = self._index.manifest(self._model, version)
+        try:
+            # Also when an earlier record of the key is believed: what stands there now is what is verified.
+            if (refusal := self._index.refusal(key)) is not None:
+                raise refusal
+            if record is not None:
+                self._trust.check("registry", key, record)
+        except SignatureRefused as refused:
+            raise Damaged(f"signature: {refused}") from refused
         if record is None:
             raise SnapshotGone(f"{self._model}@{version}, which it comes from, is no longer in the registry")
         found = Manifest.of(record, self._config.models[self._model])
