@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from trimtab.config import Config
 
-__all__ = ["AsJson", "ConfigPath", "iso_time", "load", "load_connected", "send", "start_bar"]
+__all__ = ["AsJson", "ConfigPath", "iso_time", "load", "load_connected", "print_table", "send", "start_bar"]
 
 ConfigPath = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration [default: $TRIMTAB_CONFIG, else trimtab.yaml].")
@@ -111,3 +111,14 @@ def start_bar() -> Iterator[Callable[[str, int, int], None]]:
         # Stopping one that was never shown would print a blank line.
         if bar.live.is_started:
             bar.stop()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Columns as wide as their longest text; the last as it is."""
+    if not rows:
+        typer.echo(nothing)
+        return
+    widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns) - 1)]
+    for row in (columns, *rows):
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[-1]]).rstrip())

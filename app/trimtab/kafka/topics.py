@@ -39,6 +39,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("examples", retention_ms=-1, max_message_bytes=_INPUT_BYTES),
     TopicSpec("metrics", retention_ms=30 * _DAY_MS),
     TopicSpec("alerts", cleanup="compact,delete", retention_ms=365 * _DAY_MS),
+    TopicSpec("followers", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
     TopicSpec("commands", retention_ms=365 * _DAY_MS),
     TopicSpec("registry", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
     TopicSpec("state", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),

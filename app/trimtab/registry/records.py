@@ -9,6 +9,7 @@ key                                   value
 ``<model>/versions/<v>``              manifest
 ``<model>/references/<v>``            reference, ``Reference.to_wire``
 ``<model>/aliases/champion``          alias
+``<model>/aliases/canary``            alias, with the share of keys it is for
 ``<model>/online``                    online state
 ``<model>/chunks/<v>/<i>``            bytes, of a version
 ``<model>/online/<i>``                bytes, of the online state
@@ -38,6 +39,8 @@ __all__ = [
     "INDEX_PARTITION",
     "ChunkRef",
     "SnapshotRef",
+    "alias_key",
+    "canary_key",
     "champion_key",
     "chunk_partition",
     "chunks_key",
@@ -179,6 +182,11 @@ def reference_key(model: str, version: int) -> str:
     return f"{model}/references/{version}"
 
 
+def alias_key(model: str, name: str) -> str:
+    """Index key of an alias: which version its name stands for."""
+    return f"{model}/aliases/{name}"
+
+
 def champion_key(model: str) -> str:
     """Index key of the alias ``champion``.
 
@@ -187,7 +195,12 @@ def champion_key(model: str) -> str:
     >>> champion_key("credit")
     'credit/aliases/champion'
     """
-    return f"{model}/aliases/champion"
+    return alias_key(model, "champion")
+
+
+def canary_key(model: str) -> str:
+    """Index key of the alias ``canary``: a version that is served for a share of the keys."""
+    return alias_key(model, "canary")
 
 
 def online_key(model: str) -> str:
