@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -69,18 +69,16 @@ def iso_time(text: str, option: str) -> datetime:
 def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what: str) -> None:
     """Write records (topic, key, value, partition); raises KafkaError unless all are delivered."""
     from trimtab.errors import KafkaError
-    from trimtab.kafka.clients import producer
+    from trimtab.kafka.clients import not_stored, producer
 
     failures: list[str] = []
-    sender = producer(config.kafka, "trimtab-cli")
+
+    def delivered(error: Any, message: Any) -> None:
+        failures.extend(filter(None, [not_stored(error, message)]))
+
+    sender = producer(config.kafka, "trimtab-cli", on_delivery=delivered)
     for topic, key, value, partition in records:
-        sender.produce(
-            topic,
-            value,
-            key,
-            partition=partition,
-            on_delivery=lambda error, _: failures.append(error.str()) if error is not None else None,
-        )
+        sender.produce(topic, value, key, partition=partition)
     if sender.flush(10) or failures:
         raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
 
