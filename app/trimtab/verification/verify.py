@@ -13,19 +13,20 @@ from typing import Any, Literal
 
 from trimtab.config import Config, ModelConfig
 from trimtab.errors import RegistryError
-from trimtab.kafka.log import LogDamaged, LogGone, read_range
+from trimtab.kafka.log import LogGone
 from trimtab.registry.digest import state_diff, state_digest
 from trimtab.registry.fetch import ChunkReader, SnapshotGone
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.records import version_key
-from trimtab.registry.signing import SignatureRefused, Trust
+from trimtab.registry.signing import Trust
 from trimtab.registry.snapshot import load
 from trimtab.roles.trainer_records import environment
-from trimtab.training import Batch, LearntRange, read_batch
+from trimtab.training import Batch
 from trimtab.training.factory import FactoryError, build, source_hash
 from trimtab.training.provenance import code_of
 from trimtab.training.replay import Replayed, last_needed, replay
 from trimtab.verification.manifest import Damaged, Manifest, flat_code
+from trimtab.verification.source import Source, believed_manifest, from_kafka, read_batches, same_records
 
 __all__ = ["Verdict", "verify"]
 
@@ -70,6 +71,7 @@ def verify(
     version: int,
     *,
     from_scratch: bool = False,
+    source: Source | None = None,
     tell: Callable[[int], None] = lambda examples: None,
 ) -> Verdict:
     """Say whether a version can be made again.
@@ -80,6 +82,8 @@ def verify(
         Started.
     from_scratch
         Learn the whole chain of parents again, instead of starting with the parent's snapshot.
+    source
+        Where the records are read; None for Kafka.
     tell
         Called now and then with how many examples were learnt so far.
 
@@ -93,7 +97,7 @@ def verify(
     if index.manifest(model, version) is None and index.refusal(version_key(model, version)) is None:
         known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
         raise RegistryError(f"{model} has no version {version}; there are: {known}")
-    began, work = time.monotonic(), _Work(config, index, model, tell)
+    began, work = time.monotonic(), _Work(config, index, model, source, tell)
     try:
         word, difference = work.compare(version, from_scratch)
     except Damaged as error:
@@ -119,8 +123,11 @@ def verify(
 class _Work:
     """One verification."""
 
-    def __init__(self, config: Config, index: RegistryIndex, model: str, tell: Callable[[int], None]) -> None:
+    def __init__(
+        self, config: Config, index: RegistryIndex, model: str, source: Source | None, tell: Callable[[int], None]
+    ) -> None:
         self._config = config
+        self._source = source or from_kafka(config.kafka, model)
         self._index = index
         self._model = model
         self._trust = Trust.of(config)
@@ -150,22 +157,7 @@ class _Work:
         return "other_environment" if self.environment else "differs", difference
 
     def _manifest(self, version: int) -> Manifest:
-        key = version_key(self._model, version)
-        record = self._index.manifest(self._model, version)
-        try:
-            # Also when an earlier record of the key is believed: what stands there now is what is verified.
-            if (refusal := self._index.refusal(key)) is not None:
-                raise refusal
-            if record is not None:
-                self._trust.check("registry", key, record)
-        except SignatureRefused as refused:
-            raise Damaged(f"signature: {refused}") from refused
-        if record is None:
-            raise SnapshotGone(f"{self._model}@{version}, which it comes from, is no longer in the registry")
-        found = Manifest.of(record, self._config.models[self._model])
-        if (found.model, found.version) != (self._model, version):
-            raise Damaged(f"manifest: it is of {found.model}@{found.version}, under the key of {self._model}@{version}")
-        return found
+        return believed_manifest(self._config, self._index, self._trust, self._model, version)
 
     def _published(self, manifest: Manifest) -> Any:
         """The model in a version's snapshot, which is what its manifest says."""
@@ -191,41 +183,16 @@ class _Work:
             start = self._published(self._manifest(manifest.parent))
         found = replay(manifest.config, start, manifest.learnt, self._batches(manifest))
         self.replayed.append(manifest.version)
-        _same_records(manifest, found.seen)
+        same_records(manifest, found.seen)
         return found
 
     def _batches(self, manifest: Manifest) -> Iterator[Batch]:
         """The model's records, as they lie in the log."""
-        key, wanted = self._model.encode(), manifest.learnt
-        where = f"examples: {manifest.topic}[{manifest.partition}]"
-        try:
-            for message in read_range(
-                self._config.kafka, manifest.topic, manifest.partition, wanted.first, last_needed(wanted)
-            ):
-                if message.key() != key:
-                    continue
-                try:
-                    batch = read_batch(message.offset(), message.value() or b"")
-                except ValueError as error:
-                    raise Damaged(f"{where} offset {message.offset()}: {error}") from error
-                if batch.offset <= wanted.last:
-                    self.examples += len(batch.examples)
-                    self._tell(self.examples)
-                yield batch
-        except LogDamaged as error:
-            raise Damaged(f"{where}: {error}") from error
-
-
-def _same_records(manifest: Manifest, seen: LearntRange) -> None:
-    """Raise Damaged unless the records that were learnt are those of the manifest."""
-    wanted = manifest.learnt
-    where = f"examples of {manifest.model}@{manifest.version}: {manifest.topic}[{manifest.partition}]"
-    if (seen.first, seen.last) != (wanted.first, wanted.last):
-        raise Damaged(f"{where} holds {seen.first} to {seen.last}, the manifest says {wanted.first} to {wanted.last}")
-    if seen.count != wanted.count:
-        raise Damaged(f"{where} {seen.first} to {seen.last}: {seen.count} examples, the manifest says {wanted.count}")
-    if seen.sha256 != wanted.sha256:
-        raise Damaged(f"{where} {seen.first} to {seen.last}: the records' chained SHA-256 is not the manifest's")
+        for _, batch in read_batches(self._source, manifest, last_needed(manifest.learnt)):
+            if batch.offset <= manifest.learnt.last:
+                self.examples += len(batch.examples)
+                self._tell(self.examples)
+            yield batch
 
 
 def _loaded(data: bytes, config: ModelConfig) -> Any:
