@@ -14,6 +14,7 @@ import typer
 from trimtab.cli import orders
 from trimtab.cli.common import AsJson, ConfigPath, load_connected
 from trimtab.cli.common import print_table as _table
+from trimtab.cli.dataset import ArchivePath, source_of
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -125,6 +126,7 @@ def verify(
     in_environment: Annotated[
         bool, typer.Option("--in-environment", help="First build the recorded versions of Python, River and NumPy.")
     ] = False,
+    archive: ArchivePath = None,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -135,14 +137,21 @@ def verify(
     with _index(loaded) as index, _progress() as tell:
         model, number = _which(loaded, index, version)
         if in_environment:
-            raise typer.Exit(_verify_there(loaded, _manifest(index, model, number), from_scratch, as_json, config))
-        found = verified(loaded, index, model, number, from_scratch=from_scratch, tell=tell)
+            manifest = _manifest(index, model, number)
+            raise typer.Exit(_verify_there(loaded, manifest, from_scratch, archive, as_json, config))
+        source = source_of(loaded, model, archive)
+        found = verified(loaded, index, model, number, from_scratch=from_scratch, source=source, tell=tell)
     typer.echo(json.dumps(_wire(found)) if as_json else _sentence(found))
     raise typer.Exit(0 if found.verdict == "reproduced" else 1)
 
 
 def _verify_there(
-    config: Config, manifest: dict[str, Any], from_scratch: bool, as_json: bool, path: Path | None
+    config: Config,
+    manifest: dict[str, Any],
+    from_scratch: bool,
+    archive: Path | None,
+    as_json: bool,
+    path: Path | None,
 ) -> int:
     """Verify in an environment with the recorded versions; returns the exit code."""
     import tempfile
@@ -152,6 +161,8 @@ def _verify_there(
     options = [*(["--from-scratch"] if from_scratch else []), *(["--json"] if as_json else [])]
     if path is not None:
         options += ["--config", str(path)]
+    if archive is not None:
+        options += ["--archive", str(archive)]
     # The embedded broker is found here, whatever its folder is called there.
     servers = config.kafka.bootstrap_servers or ""
     with tempfile.TemporaryDirectory(prefix="trimtab-environment-") as folder:

@@ -65,7 +65,7 @@ class RecordWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write what is held, and the end of the file."""
+        """Write what is held, and the end of the file; more than once does nothing."""
         if self._held:
             self._flush()
         self._writer.close()
