@@ -70,7 +70,7 @@ def diff(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show in what two training sets differ: times, offsets, labels, features, categories, and drift of each feature."""
+    """Show in what two training sets differ: times, offsets, labels, features, categories, drift of each feature."""
     from trimtab.dataset import compared, is_exported, summary_of_folder
 
     if is_exported(left) and is_exported(right):
@@ -168,12 +168,11 @@ def _print_diff(found: dict[str, Any]) -> None:
 
 
 def _label_rows(labels: dict[str, Any]) -> list[tuple[str, tuple[str, str]]]:
-    if labels.keys() == {"left", "right"} and not all(
-        isinstance(side, dict) and "left" in side for side in labels.values()
-    ):
-        names = ("mean", "std", "min", "max")
-        return [(name, tuple(_number(labels[side], name) for side in ("left", "right"))) for name in names]  # type: ignore[misc]
-    return [(name, (f"{100 * one['left']:.1f} %", f"{100 * one['right']:.1f} %")) for name, one in labels.items()]
+    if labels["moments"] is not None:
+        left, right = labels["moments"]["left"], labels["moments"]["right"]
+        return [(name, (_number(left, name), _number(right, name))) for name in ("mean", "std", "min", "max")]
+    shares = labels["shares"].items()
+    return [(name, (f"{100 * one['left']:.1f} %", f"{100 * one['right']:.1f} %")) for name, one in shares]
 
 
 def _number(moments: dict[str, float] | None, name: str) -> str:

@@ -112,8 +112,8 @@ def fill(
                 writer = _Pending(archive, record.offset + 1)
         if writer.records:
             made.append(writer.seal(end))
-        elif (covered := archive.catalogue.with_stretch(writer.begin, end)) != archive.catalogue.covered:
-            archive.save(replace(archive.catalogue, covered=covered))
+        else:
+            archive.save(replace(archive.catalogue, covered=archive.catalogue.with_stretch(writer.begin, end)))
     finally:
         writer.close()
     return Archived(tuple(made), lost, archive.catalogue.next_offset)

@@ -61,12 +61,13 @@ def _overlap(left: Summary, right: Summary) -> dict[str, int] | None:
 def _labels(left: Summary, right: Summary) -> dict[str, Any]:
     """Share of each class; of numbers their mean, standard deviation and extremes."""
     if "number" in (left.layout.label, right.layout.label):
-        return {"left": _moments(left), "right": _moments(right)}
+        return {"shares": None, "moments": {"left": _moments(left), "right": _moments(right)}}
     names = sorted(left.labels.keys() | right.labels.keys())
-    return {
+    shares = {
         name: {"left": _share(left.labels[name], left.rows), "right": _share(right.labels[name], right.rows)}
         for name in names
     }
+    return {"shares": shares, "moments": None}
 
 
 def _moments(one: Summary) -> dict[str, float] | None:
