@@ -162,6 +162,18 @@ class RegistryIndex:
             found = [record for _, record in self._records.items(prefix)]
         return sorted(found, key=lambda manifest: int(manifest["version"]))
 
+    def pinned(self, model: str) -> set[int]:
+        """The versions that are kept until they are unpinned."""
+        prefix = f"{model}/pins/"
+        with self._moved:
+            found = [key for key, _ in self._records.items(prefix)]
+        return {int(key.removeprefix(prefix)) for key in found}
+
+    def staged(self, model: str, order: str) -> dict[str, Record]:
+        """What an importer wrote for an order, by key."""
+        with self._moved:
+            return dict(self._records.items(f"{model}/imports/{order}-"))
+
     def online(self, model: str) -> Record | None:
         """The record of the latest online state."""
         return self._get(online_key(model))
