@@ -196,6 +196,10 @@ class RegistryIndex:
         self._references[key] = (wire, reference)
         return reference
 
+    def record(self, key: str) -> Record | None:
+        """What stands under a key, for who carries it elsewhere."""
+        return self._get(key)
+
     def refusal(self, key: str) -> SignatureRefused | None:
         """Why the newest record of a key is not believed; None when it is, or there is none."""
         with self._moved:
