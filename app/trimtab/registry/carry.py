@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from trimtab.registry.portable import MOST_VERSIONS, ExportFile, FileRefused, Po
 from trimtab.registry.records import SnapshotRef, manifest_sha256, reference_key, version_key
 from trimtab.registry.signing import SIGNATURE, Trust
 
-__all__ = ["Arrival", "arrivals", "export", "manifest_here"]
+__all__ = ["Arrival", "arrivals", "export", "manifest_here", "refuse_taken"]
 
 Record = Mapping[str, Any]
 
@@ -127,9 +127,7 @@ def _checked(file: ExportFile, version: int, manifest: Record, config: ModelConf
         file.refuse(f"{key}: its state's digest is not the one in the manifest; do not trust where it came from")
 
 
-def _whole(
-    file: ExportFile, key: str, version: int, manifest: Record, config: ModelConfig, trust: Trust
-) -> None:
+def _whole(file: ExportFile, key: str, version: int, manifest: Record, config: ModelConfig, trust: Trust) -> None:
     """What must be so of a manifest before its snapshot is looked at."""
     trust.check("registry", key, manifest)
     if not manifest.get("manifest_sha256"):
@@ -179,7 +177,7 @@ def manifest_here(
         Field ``imported``, without what is said here.
     """
     old = arrival.manifest
-    nowhere = {name: -1 for name in ("first_offset", "last_offset", "asked_first_offset", "asked_last_offset")}
+    nowhere = dict.fromkeys(("first_offset", "last_offset", "asked_first_offset", "asked_last_offset"), -1)
     made = {name: value for name, value in old.items() if name not in (SIGNATURE, "manifest_sha256")}
     made |= {
         "model": model,
@@ -197,3 +195,16 @@ def manifest_here(
         },
     }
     return made | {"manifest_sha256": manifest_sha256(made)}
+
+
+def refuse_taken(model: str, wanted: Sequence[int], there: Collection[int]) -> None:
+    """Refuse numbers that versions have already, before anything is written; the trainer has the last word.
+
+    Examples
+    --------
+    >>> refuse_taken("credit", [7], [6, 8])
+    """
+    taken = sorted({*wanted} & {*there})
+    if taken:
+        free = max(there) + 1 + max(wanted) - min(wanted)
+        raise RegistryError(f"{model} has version {taken[0]} already; import with --version {free}, or higher")

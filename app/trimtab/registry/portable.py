@@ -23,6 +23,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -157,14 +158,19 @@ class ExportFile:
         self.sha256 = _sha256(path)
         self._archive = archive
         self._infos = self._whole(archive.infolist())
-        head = self._object(HEAD, self._read(HEAD, _RECORD_BYTES))
+        head: dict[str, Any] = self._object(HEAD, self._read(HEAD, _RECORD_BYTES))
         if head.get("format") != FORMAT:
             self.refuse(f"format {head.get('format')!r}, this Trimtab reads {FORMAT}; import it with a newer Trimtab")
-        self._members = head.get("members")
-        versions, self.model, self.version = head.get("versions"), head.get("model"), head.get("version")
-        if not isinstance(self.model, str) or not _ascending(versions) or versions[-1] != self.version:
+        members: Any = head.get("members")
+        versions: Any = head.get("versions")
+        model: Any = head.get("model")
+        whole = isinstance(model, str) and isinstance(members, dict) and _ascending(versions)
+        if not whole or versions[-1] != head.get("version"):
             self.refuse(f"{HEAD}: its fields are damaged; export it again")
+        self._members: dict[str, Any] = members
+        self.model: str = model
         self.versions: list[int] = versions
+        self.version: int = versions[-1]
         self._as_the_head_says(max_bytes)
 
     def manifest(self, version: int) -> dict[str, Any]:
@@ -193,8 +199,8 @@ class ExportFile:
                 self.refuse(f"member {info.orig_filename[:100]!r} is there twice; do not trust where it came from")
             if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits:
                 self.refuse(
-                    f"member {info.orig_filename[:100]!r} is compressed or encrypted, and an export's never are; do not "
-                    "trust where it came from"
+                    f"member {info.orig_filename[:100]!r} is compressed or encrypted, as no member of an export is; do "
+                    "not trust where it came from"
                 )
             found[info.orig_filename] = info
         if sum(info.file_size for info in infos) > self.path.stat().st_size:
@@ -210,7 +216,7 @@ class ExportFile:
         for name in sorted(wanted ^ self._infos.keys()):
             missing = "is missing" if name in wanted else "is none of an export"
             self.refuse(f"member {name[:100]!r} {missing}; export it again")
-        if not isinstance(self._members, dict) or self._members.keys() != wanted - {HEAD}:
+        if self._members.keys() != wanted - {HEAD}:
             self.refuse(f"{HEAD}: it lists other members than there are; export it again")
         for name, said in self._members.items():
             size_bytes, cap = self._infos[name].file_size, max_bytes if name.endswith("/snapshot") else _RECORD_BYTES
@@ -291,9 +297,8 @@ def _as_refusal(path: Path) -> Iterator[None]:
         raise
     # zipfile reports damage by half a dozen kinds of error.
     except Exception as error:
-        raise FileRefused(
-            f"{path.name}: it is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); export it again"
-        ) from error
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise FileRefused(f"{path.name}: it is damaged ({what}); export it again") from error
 
 
 def _ascending(versions: Any) -> bool:
@@ -301,5 +306,5 @@ def _ascending(versions: Any) -> bool:
         isinstance(versions, list)
         and 0 < len(versions) <= MOST_VERSIONS
         and all(type(version) is int and version > 0 for version in versions)
-        and all(one < other for one, other in zip(versions, versions[1:], strict=False))
+        and all(one < other for one, other in pairwise(versions))
     )

@@ -1,8 +1,8 @@
 """Writes arrivals to the registry where nobody serves them, together with the order by which the trainer takes them in.
 
-The trainer alone numbers versions and writes them, so an importer does not: in one transaction of its own it writes the
-chunks, a record under ``<model>/imports/<order>-<v>`` and the order. The trainer then moves all versions of the order to
-their places, or, if a number was given out meanwhile, removes what was staged and says so in the audit log.
+The trainer alone numbers versions and writes them, so an importer does not: in one transaction of its own it writes
+the chunks, a record under ``<model>/imports/<order>-<v>`` and the order. The trainer then moves all versions of the
+order to their places, or, if a number was given out meanwhile, removes what was staged and says so in the audit log.
 """
 
 from __future__ import annotations
@@ -60,28 +60,31 @@ def stage(
     try:
         writer.init_transactions(TIMEOUT_S)
         writer.begin_transaction()
-        publication = Publication(kafka, writer, kafka.partitions, signer=signer)
-        for arrival in arrivals:
-            data = snapshot(arrival.manifest["version"])
-            ref = publication.snapshot(imported_chunks_key(model, id, arrival.number), model, data)
-            del data
-            reference = _renamed(arrival, model, id)
-            manifest = manifest_here(
-                arrival,
-                ref,
-                model=model,
-                reference=reference["id"] if reference is not None else "",
-                imported={"order": id, **imported},
-            )
-            publication.index(
-                import_key(model, id, arrival.number),
-                {"model": model, "version": arrival.number, "manifest": manifest, "reference": reference},
-            )
-        where = partition_of(model, kafka.partitions)
-        writer.produce(Topics(kafka.topic_prefix).commands, orjson.dumps(order), model.encode(), where)
-        writer.commit_transaction(TIMEOUT_S)
+        try:
+            publication = Publication(kafka, writer, kafka.partitions, signer=signer)
+            for arrival in arrivals:
+                _stage(publication, model, arrival, snapshot(arrival.manifest["version"]), {"order": id, **imported})
+            where = partition_of(model, kafka.partitions)
+            writer.produce(Topics(kafka.topic_prefix).commands, orjson.dumps(order), model.encode(), where)
+            writer.commit_transaction(TIMEOUT_S)
+        except BaseException:
+            # While it is open, no reader of the index gets past it.
+            writer.flush(TIMEOUT_S)
+            writer.abort_transaction(TIMEOUT_S)
+            raise
     except KafkaException as error:
         raise KafkaError(f"the import was not written: {message_of(error)}; import it again") from error
+
+
+def _stage(publication: Publication, model: str, arrival: Arrival, data: bytes, imported: Mapping[str, Any]) -> None:
+    """Write one arrival."""
+    order, number = imported["order"], arrival.number
+    ref = publication.snapshot(imported_chunks_key(model, order, number), model, data)
+    reference = _renamed(arrival, model, order)
+    name = reference["id"] if reference is not None else ""
+    manifest = manifest_here(arrival, ref, model=model, reference=name, imported=imported)
+    record = {"model": model, "version": number, "manifest": manifest, "reference": reference}
+    publication.index(import_key(model, order, number), record)
 
 
 def parents_of(model: str, order: str, staged: Mapping[str, Mapping[str, Any]]) -> dict[int, int | None]:

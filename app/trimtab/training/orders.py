@@ -13,7 +13,7 @@ from trimtab.training.decisions import Decision, Deletion, Note, Pin, Registrati
 from trimtab.training.inventory import said
 from trimtab.training.trainer import Trainer
 
-__all__ = ["MOST_VERSION", "Order", "delete", "import_", "missing", "pin", "promote", "refused"]
+__all__ = ["MOST_VERSION", "Order", "delete", "import_", "missing", "not_to_promote", "pin", "promote", "refused"]
 
 MOST_VERSION = 1_000_000_000
 """Largest version number: it is an Avro int, and the next ones must fit too."""
@@ -49,6 +49,13 @@ def missing(trainer: Trainer, order: Order) -> str | None:
     return f"{trainer.name} has no version {order.version}; there are: {said(inventory.parents)}"
 
 
+def not_to_promote(trainer: Trainer, order: Order) -> str | None:
+    """Why a version cannot become champion, whatever it holds; None when it may."""
+    if trainer.champion is not None and trainer.champion.version == order.version:
+        return "it is the champion already"
+    return missing(trainer, order)
+
+
 def promote(trainer: Trainer, order: Order, model: Any) -> list[Decision]:
     """Make a version the champion: ``promote``, or ``rollback`` to one that is named.
 
@@ -57,10 +64,7 @@ def promote(trainer: Trainer, order: Order, model: Any) -> list[Decision]:
     model
         From the version's snapshot, checked by the role.
     """
-    champion = trainer.champion
-    reason = missing(trainer, order)
-    if reason is None and champion is not None and champion.version == order.version:
-        reason = "it is the champion already"
+    reason = not_to_promote(trainer, order)
     if reason is not None:
         return refused(order, reason)
     return trainer.appoint(order.version, model, order.actor, order.details, back=order.command == "rollback")
@@ -90,7 +94,9 @@ def delete(trainer: Trainer, order: Order) -> list[Decision]:
     return [Deletion((order.version,), "command", order.actor, order.details)]
 
 
-def import_(trainer: Trainer, order: Order, parents: Mapping[int, int | None], staged: Any) -> list[Decision]:
+def import_(
+    trainer: Trainer, order: Order, parents: Mapping[int, int | None], staged: Any, reason: str = ""
+) -> list[Decision]:
     """Take imported versions into the registry, all of them or none; none of them serves yet.
 
     Parameters
@@ -98,12 +104,15 @@ def import_(trainer: Trainer, order: Order, parents: Mapping[int, int | None], s
     parents
         The versions, each with its parent among them, or None.
     staged
-        What the importer wrote, which the role moves to its place.
+        What the importer wrote, which the role moves to its place, or removes.
+    reason
+        Why the role found that it cannot be taken.
     """
     state = trainer.state
     taken = sorted(parents.keys() & state.inventory.used)
-    reason = ""
-    if not parents or max(parents) != order.version or min(parents) < 1 or order.version > MOST_VERSION:
+    if reason:
+        pass
+    elif not parents or max(parents) != order.version or min(parents) < 1 or order.version > MOST_VERSION:
         reason = f"it is not what was staged; versions go from 1 to {MOST_VERSION}: import it again"
     elif any(parent is not None and (parent not in parents or parent >= v) for v, parent in parents.items()):
         reason = "a parent is not among the versions that come with it; import it again"

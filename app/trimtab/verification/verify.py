@@ -62,6 +62,10 @@ class Verdict:
     replayed: tuple[int, ...] = ()
 
 
+class Elsewhere(RegistryError):
+    """What a version learnt is in another cluster."""
+
+
 def verify(
     config: Config,
     index: RegistryIndex,
@@ -97,7 +101,7 @@ def verify(
         word, difference = work.compare(version, from_scratch)
     except Damaged as error:
         word, difference = "differs", str(error)
-    except (SnapshotGone, LogGone) as error:
+    except (SnapshotGone, LogGone, Elsewhere) as error:
         word, difference = "not_rebuildable", str(error)
     except FactoryError as error:
         word, difference = "other_environment", str(error)
@@ -182,6 +186,12 @@ class _Work:
 
     def _rebuilt(self, manifest: Manifest, from_scratch: bool) -> Replayed:
         """The version, learnt again."""
+        if manifest.imported is not None:
+            self._published(manifest)
+            raise Elsewhere(
+                f"{manifest.model}@{manifest.version} was imported: it is {manifest.imported} of another registry, and its "
+                "examples are there; here its bytes and its state are those that its manifest names. Verify it there"
+            )
         if manifest.parent is None:
             start = build(manifest.config.factory)
         elif from_scratch:
@@ -196,10 +206,14 @@ class _Work:
     def _batches(self, manifest: Manifest) -> Iterator[Batch]:
         """The model's records, as they lie in the log."""
         key, wanted = self._model.encode(), manifest.learnt
+        # One that goes on from a parent may have been asked before it had learnt anything.
+        first = wanted.first if wanted.first >= 0 else wanted.asked_first
+        if first < 0:
+            return
         where = f"examples: {manifest.topic}[{manifest.partition}]"
         try:
             for message in read_range(
-                self._config.kafka, manifest.topic, manifest.partition, wanted.first, last_needed(wanted)
+                self._config.kafka, manifest.topic, manifest.partition, first, last_needed(wanted)
             ):
                 if message.key() != key:
                     continue
