@@ -189,8 +189,8 @@ class _Work:
         if manifest.imported is not None:
             self._published(manifest)
             raise Elsewhere(
-                f"{manifest.model}@{manifest.version} was imported: it is {manifest.imported} of another registry, and its "
-                "examples are there; here its bytes and its state are those that its manifest names. Verify it there"
+                f"{manifest.model}@{manifest.version} was imported: it is {manifest.imported} of another registry, and "
+                "its examples are there; here, its bytes and its state are what its manifest says. Verify it there"
             )
         if manifest.parent is None:
             start = build(manifest.config.factory)
