@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.training.test_trainer import config, log, run
+from tests.unit.training.test_trainer import CONFIGURED, config, log, run
 from trimtab.config import RetentionSpec
+from trimtab.events import Example
+from trimtab.events.examples import Examples
 from trimtab.registry import dump, load, state_digest
-from trimtab.training import Appointment, Decision, Deletion, Note, Pin, Promotion, Registration, Rollback, Trainer
+from trimtab.training import (
+    Appointment,
+    Batch,
+    Decision,
+    Deletion,
+    Note,
+    Pin,
+    Promotion,
+    Registration,
+    Rollback,
+    Trainer,
+)
 from trimtab.training.checkpoint import decode_state, encode_state
 from trimtab.training.orders import MOST_VERSION, Order, delete, import_, pin, promote
 
@@ -37,6 +51,19 @@ def trained(mode: str = "frozen", **changes: Any) -> tuple[Trainer, dict[int, An
                 models[decision.version] = copy(decision.model)
     assert len(models) > 1
     return trainer, models
+
+
+def turning(count: int, every: int) -> list[Batch]:
+    """A log whose concept turns round again and again."""
+    rng, batches = random.Random(2), []
+    for at in range(0, count, 10):
+        some = []
+        for i in range(at, at + 10):
+            a = rng.gauss(0, 1)
+            label = "1" if (a > 0) == (i // every % 2 == 0) else "0"
+            some.append(Example(str(i), i, i, {"a": a, "b": rng.gauss(0, 1)}, label, None, None, 1, None, i))
+        batches.append(Batch(at, f"{at:x}", Examples.of(some, CONFIGURED)))
+    return batches
 
 
 def refusal(decisions: list[Decision]) -> str:
@@ -214,9 +241,7 @@ def test_retention_goes_with_the_change_of_champion() -> None:
     retention = RetentionSpec(keep_last=1, keep_champions=False)
     trainer = Trainer("m", spec.model_copy(update={"retention": retention, "probation": few}))
     seen: set[int] = set()
-    turns = [log(1_200, 600 * (seed % 2), seed=seed) for seed in range(6)]
-    stream = [b._replace(offset=b.offset + 10_000 * turn) for turn, part in enumerate(turns) for b in part]
-    for batch in stream:
+    for batch in turning(6_000, every=700):
         decisions = trainer.on_batch(batch)
         deleted = [one for one in decisions if isinstance(one, Deletion)]
         if deleted:
@@ -236,7 +261,7 @@ def test_retention_goes_with_the_change_of_champion() -> None:
 def test_by_default_nothing_that_served_goes() -> None:
     spec = config().model_copy(update={"retention": RetentionSpec(keep_last=1)})
     trainer = Trainer("m", spec)
-    lines = run(trainer, BATCHES)
+    lines = run(trainer, turning(3_000, every=700))
     assert any("Promotion 3" in line for line in lines)
     assert not any("Deletion" in line for line in lines)
     assert trainer.state.inventory.parents.keys() == trainer.state.inventory.used
