@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +73,7 @@ def test_ten_thousand_versions_are_a_few_bytes_of_a_checkpoint() -> None:
 def test_runs_hold_each_number_once(numbers: set[int]) -> None:
     found = runs(numbers)
     assert [n for first, last in found for n in range(first, last + 1)] == sorted(numbers)
-    assert all(after[0] > before[1] + 1 for before, after in zip(found, found[1:], strict=False))
+    assert all(after[0] > before[1] + 1 for before, after in pairwise(found))
     assert said(numbers).count(",") == max(0, len(found) - 1)
 
 
