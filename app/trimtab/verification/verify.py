@@ -206,14 +206,10 @@ class _Work:
     def _batches(self, manifest: Manifest) -> Iterator[Batch]:
         """The model's records, as they lie in the log."""
         key, wanted = self._model.encode(), manifest.learnt
-        # One that goes on from a parent may have been asked before it had learnt anything.
-        first = wanted.first if wanted.first >= 0 else wanted.asked_first
-        if first < 0:
-            return
         where = f"examples: {manifest.topic}[{manifest.partition}]"
         try:
             for message in read_range(
-                self._config.kafka, manifest.topic, manifest.partition, first, last_needed(wanted)
+                self._config.kafka, manifest.topic, manifest.partition, wanted.first, last_needed(wanted)
             ):
                 if message.key() != key:
                     continue

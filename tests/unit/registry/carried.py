@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from river import compose, linear_model, preprocessing
 
@@ -86,7 +87,7 @@ class Registry:
             **changes,
         }
         manifest = {"manifest_sha256": manifest_sha256(manifest), **manifest}
-        reference = Reference.of(f"{MODEL}@{version}", {"x": [1.0, 2.0]}, {}, {}).to_wire()
+        reference = Reference.of(f"{MODEL}@{version}", {"x": np.array([1.0, 2.0])}, {}, {}).to_wire()
         for key, record in ((version_key(MODEL, version), manifest), (reference_key(MODEL, version), reference)):
             self.records[key] = self.signer.signed("registry", key, record)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +79,11 @@ def test_runs_hold_each_number_once(numbers: set[int]) -> None:
 
 
 def test_what_an_earlier_release_left_is_counted_from_its_manifests() -> None:
-    manifests = {2: {"parent": 1}, 3: {"parent": None}, 9: {"parent": None, "imported": {"order": "a"}}}
+    manifests: dict[int, dict[str, Any]] = {
+        2: {"parent": 1},
+        3: {"parent": None},
+        9: {"parent": None, "imported": {"order": "a"}},
+    }
     held = Inventory.of(manifests, pinned=[3, 40], next_version=6)
     assert held.parents == {2: 1, 3: None, 9: None}
     assert held.served == {2, 3}

@@ -215,7 +215,7 @@ def test_imported_versions_come_all_or_none_and_what_is_trained_gets_other_numbe
     assert not {free + 5, free + 6} & held.served
     assert trainer.state.next_version == free + 7
     before = encode_state(trainer.state, dump)
-    for parents, head, said in [
+    wrong: list[tuple[dict[int, int | None], int, str]] = [
         ({free + 6: None}, free + 6, f"m has had version {free + 6} already; import with --version {free + 7}"),
         ({1: None, 90: 1}, 90, f"import with --version {free + 7 + 89}"),
         ({}, 50, "it is not what was staged"),
@@ -225,7 +225,8 @@ def test_imported_versions_come_all_or_none_and_what_is_trained_gets_other_numbe
         ({50: 49}, 50, "a parent is not among the versions"),
         ({50: 50}, 50, "a parent is not among the versions"),
         ({49: 50, 50: None}, 50, "a parent is not among the versions"),
-    ]:
+    ]
+    for parents, head, said in wrong:
         (no,) = import_(trainer, order("import", head), parents, "staged")
         assert isinstance(no, Registration)
         assert said in no.refused, parents
