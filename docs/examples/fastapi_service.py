@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel
 
 from trimtab import ModelFollower, Producer
-from trimtab.errors import EventError
+from trimtab.events import EventError
 
 MODEL = "credit"
 

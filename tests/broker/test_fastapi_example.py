@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -39,7 +40,7 @@ def service(kafka: KafkaConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # FastAPI looks up what annotations name.
-    monkeypatch.setitem(__import__("sys").modules, "fastapi_service", module)
+    monkeypatch.setitem(sys.modules, "fastapi_service", module)
     spec.loader.exec_module(module)
     return module
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from trimtab.config import ModelConfig
-from trimtab.errors import EventError, RegistryError
-from trimtab.events import canonical_features
+from trimtab.errors import RegistryError
+from trimtab.events import EventError, canonical_features
 from trimtab.registry.records import manifest_sha256
 from trimtab.registry.snapshot import FORMAT_VERSION, load
 from trimtab.training.lineage import model_input
@@ -115,7 +116,7 @@ class MlflowModel:
         return pd.DataFrame(answers, columns=["value", "score"], index=model_input.index)
 
     def _answer(self, number: int, row: Mapping[Any, Any]) -> tuple[Any, float | None]:
-        given = {str(name): None if value is None or value != value else _plain(value) for name, value in row.items()}
+        given = {str(name): _plain(value) for name, value in row.items()}
         try:
             answer = self._task.predict(self._model, model_input(canonical_features(given, self._config)))
         except EventError as error:
@@ -133,8 +134,9 @@ def _load_pyfunc(path: str) -> MlflowModel:
 
 
 def _plain(value: Any) -> Any:
-    """A Python value of NumPy's."""
-    return value.item() if hasattr(value, "item") else value
+    """A Python value of NumPy's; None for NaN, which is how tables say that a number is missing."""
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and math.isnan(plain) else plain
 
 
 def _require_same(manifest: Mapping[str, Any], data: bytes) -> None:

@@ -322,7 +322,7 @@ def test_a_stream_that_comes_back_leaves_no_partition_behind(order: list[int], b
         counted.update(totals(closed))
     counted.update(totals(end(state)))
     assert not state.take_late()
-    assert counted == {start: 30 for start in range(0, bursts * 5 * SIZE, SIZE)}
+    assert counted == dict.fromkeys(range(0, bursts * 5 * SIZE, SIZE), 30)
 
 
 def replayed(state: WindowState, spec: WindowSpec, burst: int, order: list[int], now_ms: int) -> WindowState:
