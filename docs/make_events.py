@@ -34,6 +34,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "examples": (("example_batch",), "model", "collector", "trainer"),
     "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
     "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, dashboard, you"),
+    "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
     "commands": (("command",), "model", "people, CI", "trainer"),
     "registry": (("manifest", "alias", "pin", "online_state"), "see below", "trainer", "collector, monitor, followers"),
     "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),

@@ -14,6 +14,7 @@ from tests.broker.test_verification import FAMILIES, configured, elec2, registry
 from tests.broker.training import train, write_examples
 from trimtab import ModelFollower
 from trimtab.client.refusals import RefusalAlert
+from trimtab.client.writing import Writer
 from trimtab.config import Config, KafkaConfig, RegistryConfig
 from trimtab.errors import RegistryError
 from trimtab.events import decode, encode
@@ -108,7 +109,8 @@ def test_a_service_ignores_what_is_forged_tells_of_it_and_goes_on(
 
 def test_the_alert_is_resolved_when_the_champion_is_served_again(kafka: KafkaConfig) -> None:
     now = [1_000.0]
-    alert = RefusalAlert(kafka, MODEL, quiet_s=60.0, now=lambda: now[0])
+    writer = Writer(kafka, "test-refusals")
+    alert = RefusalAlert(writer, kafka.topic_prefix, MODEL, quiet_s=60.0, now=lambda: now[0])
     alert.settle(whole=True, version=1)
     for second in (0.0, 10.0, 20.0):
         now[0] = 1_000.0 + second
@@ -119,7 +121,7 @@ def test_the_alert_is_resolved_when_the_champion_is_served_again(kafka: KafkaCon
         assert alert.firing
     alert.settle(whole=True, version=2)
     assert not alert.firing
-    alert.close()
+    writer.close()
     fired, resolved = alerts(kafka)
     assert (fired["state"], resolved["state"]) == ("firing", "resolved")
     assert fired["incident"] == resolved["incident"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "load_connected",
     "named",
+    "print_table",
     "registry_index",
     "send",
     "start_bar",
@@ -84,18 +85,16 @@ def iso_time(text: str, option: str) -> datetime:
 def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what: str) -> None:
     """Write records (topic, key, value, partition); raises KafkaError unless all are delivered."""
     from trimtab.errors import KafkaError
-    from trimtab.kafka.clients import producer
+    from trimtab.kafka.clients import not_stored, producer
 
     failures: list[str] = []
-    sender = producer(config.kafka, "trimtab-cli")
+
+    def delivered(error: Any, message: Any) -> None:
+        failures.extend(filter(None, [not_stored(error, message)]))
+
+    sender = producer(config.kafka, "trimtab-cli", on_delivery=delivered)
     for topic, key, value, partition in records:
-        sender.produce(
-            topic,
-            value,
-            key,
-            partition=partition,
-            on_delivery=lambda error, _: failures.append(error.str()) if error is not None else None,
-        )
+        sender.produce(topic, value, key, partition=partition)
     if sender.flush(10) or failures:
         raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
 
@@ -152,3 +151,14 @@ def start_bar() -> Iterator[Callable[[str, int, int], None]]:
         # Stopping one that was never shown would print a blank line.
         if bar.live.is_started:
             bar.stop()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Columns as wide as their longest text; the last as it is."""
+    if not rows:
+        typer.echo(nothing)
+        return
+    widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns) - 1)]
+    for row in (columns, *rows):
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[-1]]).rstrip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 
 from trimtab.cli import carrying, orders
 from trimtab.cli.common import AsJson, ConfigPath, load_connected
+from trimtab.cli.common import print_table as _table
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -283,14 +284,3 @@ def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
-    """Columns as wide as their longest text; the last as it is."""
-    if not rows:
-        typer.echo(nothing)
-        return
-    widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns) - 1)]
-    for row in (columns, *rows):
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join([*cells, row[-1]]).rstrip())

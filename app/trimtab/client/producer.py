@@ -286,6 +286,11 @@ class Producer:
             self._give_up(calls, DropReason.DELIVERY_FAILED, error.str(), data)
             self._note_fatal(error)
             return
+        if (why := clients.not_stored(error, message)) is not None:
+            # If it is stored after all, the collector finds the ids a second time.
+            log.warning("%s[%d]: %d events are sent again: %s", message.topic(), message.partition(), len(calls), why)
+            self._produce(calls, data, message.key(), message.partition())
+            return
         with self._lock:
             self._pending -= len(calls)
             self._delivered[message.topic() or ""] += len(calls)

@@ -6,32 +6,19 @@ Only the service knows what it refused, so it writes the alert itself, which nee
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-import orjson
 
 from trimtab.alerts import Evidence, alert_record, fingerprint_of
 from trimtab.alerts.lifecycle import Change
-from trimtab.config import KafkaConfig
-from trimtab.kafka import clients
+from trimtab.client.writing import Writer
 from trimtab.kafka.topics import Topics
 
-if TYPE_CHECKING:
-    from confluent_kafka import KafkaError as RawError
-    from confluent_kafka import Message, Producer
-
 __all__ = ["KIND", "QUIET_S", "RefusalAlert", "refusal_record"]
-
-log = logging.getLogger("trimtab.client")
 
 KIND = "refused"
 QUIET_S = 60.0
 """So long nothing was refused before the alert is resolved: a flood of forgeries is one alert, not thousands."""
-
-_FLUSH_S = 2.0
 
 
 def refusal_record(
@@ -64,27 +51,30 @@ class RefusalAlert:
 
     Parameters
     ----------
-    config, model
-        Where Kafka is, and the model's name.
+    writer
+        Writes it.
+    topic_prefix, model
+        Of the topic alerts, and the model's name.
     quiet_s
         How long nothing must have been refused, in seconds.
     """
 
     def __init__(
         self,
-        config: KafkaConfig,
+        writer: Writer,
+        topic_prefix: str,
         model: str,
         quiet_s: float = QUIET_S,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._config = config
+        self._writer = writer
+        self._topic: str = Topics(topic_prefix).alerts
         self._model = model
         self._quiet_s = quiet_s
         self._now = now
         self._started_ms: int | None = None
         self._last_s = 0.0
         self._count = 0
-        self._producer: Producer | None = None
 
     @property
     def firing(self) -> bool:
@@ -106,28 +96,10 @@ class RefusalAlert:
         self._write("resolved", version, "")
         self._started_ms, self._count = None, 0
 
-    def close(self) -> None:
-        """Wait a moment for what was written."""
-        if self._producer is not None:
-            self._producer.flush(_FLUSH_S)
-
     def _write(self, change: Change, version: int, why: str) -> None:
         started_ms, now_ms = self._started_ms or 0, int(self._now() * 1_000)
         record = refusal_record(
             change, self._model, version, why, started_ms=started_ms, now_ms=now_ms, refused=self._count
         )
-        try:
-            if self._producer is None:
-                self._producer = clients.producer(self._config, f"trimtab-follower-{self._model}-alerts")
-            topic = Topics(self._config.topic_prefix).alerts
-            key = fingerprint_of(self._model, KIND, None, "")
-            self._producer.produce(topic, orjson.dumps(record), key.encode(), on_delivery=_delivered)
-            self._producer.poll(0)
-        except Exception as error:
-            # A service goes on predicting whatever becomes of its alert.
-            log.warning("%s: the alert of kind refused cannot be written (%s)", self._model, error)
-
-
-def _delivered(error: RawError | None, _: Message) -> None:
-    if error is not None:
-        log.warning("an alert of kind refused was not written (%s); may this service write to the topic?", error.str())
+        key = fingerprint_of(self._model, KIND, None, "")
+        self._writer.write(self._topic, key, record)

@@ -21,6 +21,7 @@ _OURS = frozenset(
         "acks",
         "auto.commit.enable",
         "auto.offset.reset",
+        "delivery.report.only.error",
         "enable.auto.commit",
         "enable.auto.offset.store",
         "enable.gapless.guarantee",

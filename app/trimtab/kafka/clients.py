@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
 
-__all__ = ["admin", "connect", "consumer", "message_of", "producer"]
+__all__ = ["admin", "connect", "consumer", "message_of", "not_stored", "producer"]
 
 log = logging.getLogger("trimtab.kafka")
 
@@ -105,8 +105,13 @@ def consumer(config: KafkaConfig, client_id: str, **settings: Any) -> Consumer:
     )
 
 
-def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
-    """An idempotent producer whose keys land where ``partition_of`` says."""
+def producer(
+    config: KafkaConfig, client_id: str, *, on_delivery: Callable[[Any, Message], None] | None = None, **settings: Any
+) -> Producer:
+    """An idempotent producer whose keys land where ``partition_of`` says.
+
+    ``on_delivery`` is for records that are produced without one of their own.
+    """
     return _made(
         Producer,
         _base(config, client_id)
@@ -121,8 +126,21 @@ def producer(config: KafkaConfig, client_id: str, **settings: Any) -> Producer:
             "retry.backoff.ms": 5,
         }
         | _dotted(settings)
-        | _given(config),
+        | _given(config)
+        | ({} if on_delivery is None else {"on_delivery": on_delivery}),
     )
+
+
+def not_stored(error: Any, message: Message) -> str | None:
+    """Why the record of a delivery report is not known to be stored; None when it is.
+
+    A broker that has just begun to serve a partition may refuse a producer's first record there and take the second,
+    which was under way. The first, sent again, then looks like one that came before, and librdkafka reports it as
+    delivered, without an offset (docs/decisions/0019).
+    """
+    if error is not None:
+        return str(error.str())
+    return "Kafka took a later record for it" if message.offset() is None else None
 
 
 def message_of(error: KafkaException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("examples", retention_ms=-1, max_message_bytes=_INPUT_BYTES),
     TopicSpec("metrics", retention_ms=30 * _DAY_MS),
     TopicSpec("alerts", cleanup="compact,delete", retention_ms=365 * _DAY_MS),
+    TopicSpec("followers", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
     TopicSpec("commands", retention_ms=365 * _DAY_MS),
     TopicSpec("registry", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
     TopicSpec("state", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
@@ -111,6 +113,7 @@ def create_topics(admin: AdminClient, config: KafkaConfig, timeout_s: float = 30
             if error.args[0].code() != RawError.TOPIC_ALREADY_EXISTS:
                 raise KafkaError(f"cannot create topic {name}: {error.args[0].str()}") from error
     _await_listed(admin, {topic.topic for topic in wanted}, timeout_s)
+    _await_served(admin, [(topic.topic, number) for topic in wanted for number in range(config.partitions)], timeout_s)
     return created
 
 
@@ -136,6 +139,28 @@ def _await_listed(admin: AdminClient, names: set[str], timeout_s: float) -> None
         if time.monotonic() > deadline:
             raise KafkaError(f"topics {', '.join(sorted(missing))} were created but are not listed; try again")
         time.sleep(0.05)
+
+
+def _await_served(admin: AdminClient, partitions: Sequence[tuple[str, int]], timeout_s: float) -> None:
+    """A broker lists a new partition before it serves it, and may lose a record in between (docs/decisions/0019)."""
+    from confluent_kafka import KafkaException, TopicPartition
+    from confluent_kafka.admin import OffsetSpec
+
+    deadline = time.monotonic() + timeout_s
+    while partitions:
+        asked = {TopicPartition(*place): OffsetSpec.latest() for place in partitions}
+        missing = []
+        for place, future in admin.list_offsets(asked, request_timeout=timeout_s).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                missing.append((place.topic, place.partition))
+                why = error.args[0].str()
+        if missing and time.monotonic() > deadline:
+            topic, number = missing[0]
+            raise KafkaError(f"{topic}[{number}] was created but is not served after {timeout_s:.0f} s: {why}")
+        partitions = missing
+        time.sleep(0.02 if missing else 0)
 
 
 def _listed(admin: AdminClient, timeout_s: float) -> dict[str, int]:

@@ -17,7 +17,7 @@ from trimtab.kafka.topics import Topics
 from trimtab.profiles import Reference
 from trimtab.registry.records import (
     INDEX_PARTITION,
-    champion_key,
+    alias_key,
     is_index_key,
     online_key,
     reference_key,
@@ -149,7 +149,11 @@ class RegistryIndex:
 
     def champion(self, model: str) -> Record | None:
         """The alias record of the champion; None before the first version."""
-        return self._get(champion_key(model))
+        return self.alias(model, "champion")
+
+    def alias(self, model: str, name: str) -> Record | None:
+        """The record of an alias, ``champion`` or ``canary``."""
+        return self._get(alias_key(model, name))
 
     def manifest(self, model: str, version: int) -> Record | None:
         """The manifest of a version."""

@@ -10,6 +10,7 @@ import orjson
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError, RegistryError
+from trimtab.kafka.clients import not_stored
 from trimtab.kafka.topics import Topics
 from trimtab.registry.records import (
     INDEX_PARTITION,
@@ -135,7 +136,8 @@ class _Report:
         self._failures = failures
 
     def __call__(self, error: Any, message: Message) -> None:
-        if error is None:
+        failure = not_stored(error, message)
+        if failure is None:
             self._offsets[self._number] = message.offset()
         else:
-            self._failures.append(error.str())
+            self._failures.append(failure)

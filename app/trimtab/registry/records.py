@@ -11,6 +11,7 @@ key                                   value
 ``<model>/aliases/champion``          alias
 ``<model>/pins/<v>``                  pin
 ``<model>/imports/<order>-<v>``       version that was imported and is not registered yet
+``<model>/aliases/canary``            alias, with the share of keys it is for
 ``<model>/online``                    online state
 ``<model>/chunks/<v>/<i>``            bytes, of a version
 ``<model>/chunks/<order>-<v>/<i>``    bytes, of an imported one
@@ -42,6 +43,8 @@ __all__ = [
     "INDEX_PARTITION",
     "ChunkRef",
     "SnapshotRef",
+    "alias_key",
+    "canary_key",
     "champion_key",
     "chunk_keys",
     "chunk_partition",
@@ -188,6 +191,11 @@ def reference_key(model: str, version: int) -> str:
     return f"{model}/references/{version}"
 
 
+def alias_key(model: str, name: str) -> str:
+    """Index key of an alias: which version its name stands for."""
+    return f"{model}/aliases/{name}"
+
+
 def champion_key(model: str) -> str:
     """Index key of the alias ``champion``.
 
@@ -196,7 +204,12 @@ def champion_key(model: str) -> str:
     >>> champion_key("credit")
     'credit/aliases/champion'
     """
-    return f"{model}/aliases/champion"
+    return alias_key(model, "champion")
+
+
+def canary_key(model: str) -> str:
+    """Index key of the alias ``canary``: a version that is served for a share of the keys."""
+    return alias_key(model, "canary")
 
 
 def online_key(model: str) -> str:

@@ -44,6 +44,7 @@ from trimtab.windows import (
     Arrivals,
     Arrived,
     ClosedWindow,
+    Followers,
     ReadThrough,
     Silence,
     Stale,
@@ -97,8 +98,9 @@ class Monitor:
         self._locks: dict[int, asyncio.Lock] = {}
         self._queue: Any = None
         self._waiting: dict[int, int] = {}
-        topic = app.topic(self._topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        app.agent(topic, concurrency=1, name="profiles")(self._consume)
+        for name, consume in ((self._topic, self._consume), (self._topics.followers, self._consume_heartbeats)):
+            topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+            app.agent(topic, concurrency=1, name=name)(consume)
         app.task(self._tick)
         app.on_partitions_revoked.connect(self._revoked)
 
@@ -108,6 +110,20 @@ class Monitor:
             async for event in stream.noack().events():
                 self._waiting[event.message.partition] = event.message.offset
                 await self._handle(event.message)
+        except Exception as error:
+            fail(self._app, error)
+            raise
+
+    async def _consume_heartbeats(self, stream: Any) -> None:
+        """What is lost of them at a restart comes again within seconds."""
+        try:
+            async for event in stream.noack().events():
+                message = event.message
+                async with self._lock(message.partition):
+                    if deliver(self._app, message):
+                        partition = await self._partition(message.partition)
+                        partition.follow(message.key, message.value, int(message.timestamp * 1_000))
+                        acknowledge(self._app, message.tp, [message.offset])
         except Exception as error:
             fail(self._app, error)
             raise
@@ -257,6 +273,19 @@ class _Partition:
         elif closed or model.arrived:
             self._publish(model, closed)
 
+    def follow(self, key: bytes | None, value: bytes | None, sent_ms: int) -> None:
+        """One heartbeat of a service, or its end; ``sent_ms`` is Kafka's timestamp."""
+        name, _, instance = (key or b"").decode(errors="replace").partition("/")
+        model = self._model(name)
+        if model is None:
+            return
+        try:
+            version = int(orjson.loads(value)["version"]) if value else None
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("%s: a heartbeat of %s is skipped: %s", self._topics.followers, instance, error)
+            return
+        model.follow(instance, version, min(sent_ms, _now_ms()))
+
     def waits(self) -> bool:
         """Whether a window waits for a source partition that may be idle."""
         now_ms = _now_ms()
@@ -279,7 +308,8 @@ class _Partition:
             model.silences += model.absence.changes(min(read_until_ms.values()))
             model.stale += self._stale(model, min(read_until_ms.values()))
             model.arrived += model.arrivals.tick(read_until_ms)
-            if closed or model.windows.has_late or model.silences or model.stale or model.arrived:
+            model.served = model.followers.counts(_now_ms()) or model.served
+            if closed or model.has_news:
                 self._publish(model, closed)
 
     def _stale(self, model: _Model, read_until_ms: int) -> list[Stale]:
@@ -350,6 +380,8 @@ class _Partition:
             new_metrics, new_alerts = model.verdicts.stream.arrived(window_of_arrival, _now_ms())
             metrics += new_metrics
             alerts += new_alerts
+        served, model.served = model.served, {}
+        metrics += model.verdicts.stream.followers(served, _now_ms())
         stale, model.stale = model.stale, []
         alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, _now_ms())]
         for metric in metrics:
@@ -385,6 +417,8 @@ class _Model:
         self.arrived: list[Arrived] = []
         self.staleness = Staleness(model.absence.stale, state.get("stale"))
         self.stale: list[Stale] = []
+        self.followers = Followers(state.get("followers"))
+        self.served: dict[int, int] = {}
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
@@ -397,6 +431,19 @@ class _Model:
                 # A producer's clock may be ahead, and would be heard for ever.
                 self.staleness.hear(int(profile["version"]), min(now_ms, int(profile["last_produced_ms"])))
         return closed
+
+    def follow(self, instance: str, version: int | None, sent_ms: int) -> None:
+        """A service serves a version, or (None) has ended."""
+        if version is None:
+            self.followers.end(instance)
+            return
+        self.followers.hear(instance, version, sent_ms)
+        self.staleness.hear(version, sent_ms)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to tell beside closed windows."""
+        return self.windows.has_late or bool(self.silences or self.stale or self.arrived or self.served)
 
     def waits(self, now_ms: int) -> bool:
         """Whether it matters what is unread."""
@@ -412,6 +459,7 @@ class _Model:
             "verdicts": self.verdicts.snapshot(),
             "stale": self.staleness.snapshot(),
             "arrivals": self.arrivals.snapshot(),
+            "followers": self.followers.snapshot(),
         }
 
 

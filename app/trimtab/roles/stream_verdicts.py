@@ -11,6 +11,7 @@ from trimtab.quality import Amount, Volume
 from trimtab.quality.volume import MOST
 from trimtab.roles.records import Finding, Records
 from trimtab.windows import Arrived, ClosedWindow, Silence, Stale, WindowKey
+from trimtab.windows.followers import EVERY_MS
 
 __all__ = ["StreamVerdicts"]
 
@@ -128,6 +129,12 @@ class StreamVerdicts:
         finding = Finding("stale", None, Signal.BAD if stale.stale else Signal.GOOD, evidence)
         key = WindowKey("inputs", stale.version, None, "", champion.since_ms, stale.heard_ms)
         return list(self._records.apply(key, finding, now_ms, _AT_ONCE))
+
+    def followers(self, counts: Mapping[int, int], now_ms: int) -> list[dict[str, Any]]:
+        """Metric records of how many services serve each version; wall time."""
+        end_ms = now_ms - now_ms % EVERY_MS
+        keys = {version: WindowKey("inputs", version, None, "", end_ms - EVERY_MS, end_ms) for version in counts}
+        return [self._records.metric(keys[v], None, "followers", float(n), n, "ok") for v, n in counts.items()]
 
     def arrived(self, arrived: Arrived, now_ms: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Metric and alert records of what was refused and what came twice in one window of arrival."""

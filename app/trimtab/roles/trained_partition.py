@@ -298,7 +298,7 @@ class TrainedPartition:
         def run() -> None:
             transactional.begin_transaction()
             write(Publication(self._config.kafka, transactional, self._config.kafka.partitions, signer=self._signer))
-            transactional.commit_transaction(30.0)
+            self._output.commit_now()
 
         await self._output.call(run)
 

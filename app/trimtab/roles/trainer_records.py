@@ -42,6 +42,7 @@ from trimtab.training import (
 )
 from trimtab.training.factory import source_hash
 from trimtab.training.inventory import said
+from trimtab.training.provenance import code_of
 
 __all__ = [
     "Decided",
@@ -69,6 +70,12 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "trimtab": trimtab.__version__,
     }
+
+
+def gates_of(config: ModelConfig, size_bytes: int) -> list[dict[str, Any]]:
+    """The gates that a version has passed, each with its number and limit; those of its race are in ``race``."""
+    limit = config.gates.max_snapshot_bytes
+    return [{"gate": "snapshot_bytes", "value": float(size_bytes), "limit": float(limit)}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +193,8 @@ def publish_promotion(
         "config": config_json(config),
         "config_sha256": config_hash(config),
         "factory_sha256": source_hash(config.factory),
+        "code": code_of(config),
+        "gates": gates_of(config, len(made.snapshot)),
         "environment": environment(),
         "state_digest": made.digest,
         "snapshot": ref.to_wire(),

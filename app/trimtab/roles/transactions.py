@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
-from trimtab.kafka.clients import message_of, producer
+from trimtab.kafka.clients import message_of, not_stored, producer
 
 __all__ = ["TransactionalOutput"]
 
@@ -48,9 +48,10 @@ class TransactionalOutput:
             transaction_timeout_ms=int(TIMEOUT_S * 1000),
             # Records of a transaction leave with its commit, so waiting for company only costs time.
             linger_ms=0,
+            on_delivery=self._delivered,
         )
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=transactional_id)
-        self._refused: RawError | None = None
+        self._refused: str | None = None
 
     async def start(self) -> None:
         """Fence predecessors and wait until what they left open is resolved."""
@@ -63,11 +64,17 @@ class TransactionalOutput:
     def produce(self, topic: str, key: str, value: bytes | None, partition: int | None = None) -> None:
         """Add a record; without ``partition`` its key decides."""
         where = {} if partition is None else {"partition": partition}
-        self._checked(lambda: self.producer.produce(topic, value, key.encode(), on_delivery=self._delivered, **where))
+        self._checked(lambda: self.producer.produce(topic, value, key.encode(), **where))
 
     async def commit(self) -> None:
         """Make the records visible, all or none."""
-        await self.call(lambda: self.producer.commit_transaction(TIMEOUT_S))
+        await self.call(self.commit_now)
+
+    def commit_now(self) -> None:
+        """The same in the thread of :meth:`call`; only once each record is known to be stored."""
+        self.producer.flush(TIMEOUT_S)
+        self._require_stored()
+        self.producer.commit_transaction(TIMEOUT_S)
 
     async def abort(self) -> None:
         """Drop the records; flushed first, since an abort right after a produce can be refused as invalid."""
@@ -92,10 +99,12 @@ class TransactionalOutput:
         except (KafkaException, BufferError) as error:
             cause = message_of(error) if isinstance(error, KafkaException) else str(error)
             raise KafkaError(f"transaction of {self.transactional_id}: {cause}; the process starts again") from error
-        if self._refused is not None:
-            raise KafkaError(f"transaction of {self.transactional_id}: {self._refused.str()}; the process starts again")
+        self._require_stored()
         return result
 
-    def _delivered(self, error: RawError | None, _message: Message) -> None:
-        if error is not None:
-            self._refused = error
+    def _require_stored(self) -> None:
+        if self._refused is not None:
+            raise KafkaError(f"transaction of {self.transactional_id}: {self._refused}; the process starts again")
+
+    def _delivered(self, error: RawError | None, message: Message) -> None:
+        self._refused = self._refused or not_stored(error, message)

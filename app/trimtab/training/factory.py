@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from trimtab.config.model import FactorySpec
 from trimtab.errors import TrainingError
 
-__all__ = ["SEED", "FactoryError", "build", "default_seed", "source_hash"]
+__all__ = ["SEED", "FactoryError", "build", "default_seed", "names_of", "source_hash"]
 
 _KINDS: Final = ("class", "pipeline", "function")
 
@@ -90,7 +90,7 @@ def source_hash(spec: FactorySpec) -> str:
         A name does not exist, or its source cannot be read.
     """
     digest = hashlib.sha256()
-    for name in sorted(set(_names(spec))):
+    for name in sorted(set(names_of(spec))):
         digest.update(f"{name}\0{_source_of(name)}\0".encode())
     return digest.hexdigest()
 
@@ -210,14 +210,14 @@ def _unset_seeds(params: Mapping[str, Any], seed: int) -> dict[str, Any]:
     return found
 
 
-def _names(spec: FactorySpec) -> Iterator[str]:
-    """Yield every name that making ``spec`` resolves."""
+def names_of(spec: FactorySpec) -> Iterator[str]:
+    """Yield every name, ``package.module:Name``, that making ``spec`` resolves."""
     if spec.function is not None:
         yield spec.function
     if spec.cls is not None:
         yield spec.cls
     for step in spec.pipeline:
-        yield from _names(step)
+        yield from names_of(step)
     yield from _argument_names(spec.args)
 
 
@@ -227,7 +227,7 @@ def _argument_names(value: Any) -> Iterator[str]:
             yield from _argument_names(item)
     elif isinstance(value, Mapping):
         if any(kind in value for kind in _KINDS):
-            yield from _names(_nested(value))
+            yield from names_of(_nested(value))
         else:
             for item in value.values():
                 yield from _argument_names(item)

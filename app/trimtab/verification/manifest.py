@@ -15,7 +15,18 @@ from trimtab.registry import SnapshotRef
 from trimtab.registry.records import manifest_sha256
 from trimtab.training import LearntRange
 
-__all__ = ["Damaged", "Manifest", "manifest_sha256"]
+__all__ = ["Damaged", "Manifest", "flat_code", "manifest_sha256"]
+
+
+def flat_code(code: Mapping[str, Any]) -> dict[str, str]:
+    """What of the field ``code`` can differ from one machine to another, by name.
+
+    Examples
+    --------
+    >>> flat_code({"modules": {"mine.model": "ab"}, "lock_sha256": "cd"})
+    {'module mine.model': 'ab', 'lock': 'cd'}
+    """
+    return {**{f"module {name}": sha for name, sha in code["modules"].items()}, "lock": code["lock_sha256"]}
 
 
 class Damaged(RegistryError):
@@ -36,6 +47,9 @@ class Manifest:
         Versions of the software that learnt them, and ``factory``, the hash of the factory's source.
     imported
         What it was in the registry that it comes from, such as ``credit@41``; None when it was made here.
+    code
+        Hashes of the user's modules and of all that was installed, as :func:`flat_code` has them; None in manifests of
+        earlier releases.
     """
 
     model: str
@@ -46,6 +60,7 @@ class Manifest:
     partition: int
     learnt: LearntRange
     environment: Mapping[str, str]
+    code: Mapping[str, str] | None
     state_digest: str
     snapshot: SnapshotRef
     imported: str | None = None
@@ -89,6 +104,7 @@ class Manifest:
                     int(examples.get("asked_last_offset", -1)),
                 ),
                 environment={**record["environment"], "factory": record["factory_sha256"]},
+                code=None if record.get("code") is None else flat_code(record["code"]),
                 state_digest=record["state_digest"],
                 snapshot=SnapshotRef.from_wire(record["snapshot"]),
                 imported=_source(record.get("imported")),

@@ -23,8 +23,9 @@ from trimtab.registry.snapshot import load
 from trimtab.roles.trainer_records import environment
 from trimtab.training import Batch, LearntRange, read_batch
 from trimtab.training.factory import FactoryError, build, source_hash
+from trimtab.training.provenance import code_of
 from trimtab.training.replay import Replayed, last_needed, replay
-from trimtab.verification.manifest import Damaged, Manifest
+from trimtab.verification.manifest import Damaged, Manifest, flat_code
 
 __all__ = ["Verdict", "verify"]
 
@@ -107,6 +108,9 @@ def verify(
         word, difference = "other_environment", str(error)
     finally:
         work.close()
+    if word == "reproduced":
+        # Other packages than those that matter are always another set somewhere.
+        work.environment.pop("lock", None)
     return Verdict(
         model,
         version,
@@ -249,7 +253,10 @@ def _differences(manifest: Manifest) -> dict[str, tuple[str, str]]:
         here["factory"] = source_hash(manifest.config.factory)
     except FactoryError as error:
         here["factory"] = str(error)
-    recorded = manifest.environment
+    recorded = dict(manifest.environment)
+    if manifest.code is not None:
+        here |= flat_code(code_of(manifest.config))
+        recorded |= manifest.code
     names = sorted(here.keys() | recorded.keys())
     return {
         name: (recorded.get(name, ""), here.get(name, ""))

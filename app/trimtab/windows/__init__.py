@@ -3,6 +3,7 @@
 from trimtab.windows.absence import Absence, Silence
 from trimtab.windows.arrivals import Arrivals, Arrived
 from trimtab.windows.clocks import Clocks
+from trimtab.windows.followers import Followers
 from trimtab.windows.read_through import ReadThrough
 from trimtab.windows.records import ClosedWindow, LateEvents, WindowKey
 from trimtab.windows.stale import Champion, Stale, Staleness
@@ -13,6 +14,7 @@ __all__ = [
     "Arrivals",
     "Arrived",
     "Champion",
+    "Followers",
     "Silence",
     "Stale",
     "Staleness",

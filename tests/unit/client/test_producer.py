@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 import trimtab
 from trimtab import ModelFollower, Producer
 from trimtab.client import Drop
+from trimtab.client.wire import Call
 from trimtab.config import Config, KafkaConfig
 from trimtab.errors import ConfigError, KafkaError
 
@@ -98,3 +99,42 @@ def test_exports() -> None:
     assert trimtab.__all__ == ["ModelFollower", "Producer", "__version__"]
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         trimtab.Nothing  # noqa: B018
+
+
+class Report:
+    """A delivery report: stored at an offset, or acknowledged without one."""
+
+    def __init__(self, offset: int | None) -> None:
+        self._offset = offset
+
+    def offset(self) -> int | None:
+        return self._offset
+
+    def topic(self) -> str:
+        return "trimtab.features"
+
+    def partition(self) -> int:
+        return 2
+
+    def key(self) -> bytes | None:
+        return None
+
+
+def test_what_was_acknowledged_without_being_stored_is_sent_again(nowhere: KafkaConfig) -> None:
+    producer = Producer(nowhere)
+    calls = [Call("feature", None, f"e{i}", 0, ("x",), (1.0,), None, None, None) for i in range(20)]
+    sent: list[tuple[bytes, bytes | None, int]] = []
+    produce = producer._produce
+
+    def note(calls: Sequence[Call], data: bytes, key: bytes | None, partition: int) -> None:
+        sent.append((data, key, partition))
+        produce(calls, data, key, partition)
+
+    producer._produce = note  # type: ignore[method-assign]
+    producer._pending += len(calls)
+    producer._delivered_or_not(calls, b"columns", None, Report(None))
+    assert sent == [(b"columns", None, 2)]
+    assert (producer.stats.pending, producer.stats.delivered) == (20, 0)
+    producer._delivered_or_not(calls, b"columns", None, Report(7))
+    assert (producer.stats.pending, producer.stats.delivered) == (0, 20)
+    producer.close(0.1)
