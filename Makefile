@@ -39,7 +39,7 @@ bench: setup
 # New versions: edit pyproject.toml, then make lock, then make test.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet -e '.[embedded,demo,dev]' hatchling editables
+	$(VENV)-lock/bin/python -m pip install --quiet -e '.[embedded,demo,mlflow,dev]' hatchling editables
 	$(VENV)-lock/bin/python -m pip freeze --exclude-editable > requirements.lock
 	rm -rf $(VENV)-lock
 

@@ -36,7 +36,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, dashboard, you"),
     "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
     "commands": (("command",), "model", "people, CI", "trainer"),
-    "registry": (("manifest", "alias", "online_state"), "see below", "trainer", "collector, monitor, followers"),
+    "registry": (("manifest", "alias", "pin", "online_state"), "see below", "trainer", "collector, monitor, followers"),
     "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),
     "audit": (("audit",), "model", "trainer", "you"),
     "dead-letters": (("dead_letter",), "source topic", "collector, trainer", "dashboard, you"),
@@ -115,7 +115,12 @@ _MAP_KEYS = {
     "race": "examples",
     "details": "mean_difference",
 }
-_SPECIAL = {"dead_letter": {"reason": "duplicate"}, "command": {"reason": "income drifted", "actor": "ada"}}
+_SPECIAL: dict[str, dict[str, Any]] = {
+    "dead_letter": {"reason": "duplicate"},
+    "command": {"reason": "income drifted", "actor": "ada", "version": None},
+    "manifest": {"imported": None},
+    "pin": {"reason": "served the audit of 2026", "actor": "ada"},
+}
 
 
 def example(name: str) -> dict[str, Any]:

@@ -250,7 +250,7 @@ def test_a_version_that_is_served_too_long_and_then_no_longer(kafka: KafkaConfig
     for key, record in records.items():
         out.produce(topics.registry, orjson.dumps(record), key, partition=0)
     assert out.flush(10) == 0
-    config = config_of(kafka, absence=AbsenceSpec(stale=3_000))
+    config = config_of(kafka, absence=AbsenceSpec(stale=8_000))
     with monitor(config) as first:
         Collector(kafka).flush([(0, 500)])
         alerts = committed(kafka, topics.alerts, lambda found: len(found) == 1, timeout_s=30)

@@ -12,10 +12,12 @@ from trimtab.events.examples import Examples, encode_examples
 from trimtab.kafka.clients import producer
 from trimtab.kafka.log import read_range
 from trimtab.kafka.topics import Topics, partition_of
+from trimtab.roles.orders import Shelf, decide
 from trimtab.roles.trained_partition import TrainedPartition
-from trimtab.training import read_batch
+from trimtab.training import Decision, read_batch
+from trimtab.training.orders import Order
 
-__all__ = ["train", "write_examples"]
+__all__ = ["order", "train", "write_examples"]
 
 
 def write_examples(config: Config, model: str, examples: Sequence[Example], seed: int = 0) -> int:
@@ -61,3 +63,21 @@ async def _train(config: Config, model: str, last: int, versions: int, chance: r
             partition = TrainedPartition(config, home)
             await partition.open()
     partition.close()
+
+
+def order(config: Config, model: str, command: str, version: int, id: str = "o1") -> list[Decision]:
+    """Carry out an order about a version, as the trainer's role does, by a process of its own."""
+    return asyncio.run(_ordered(config, model, Order(id, command, version, "ann")))
+
+
+async def _ordered(config: Config, name: str, one: Order) -> list[Decision]:
+    partition = TrainedPartition(config, partition_of(name, config.kafka.partitions))
+    await partition.open()
+    try:
+        model = partition.models[name]
+        found = await Shelf(config).look_up(model.trainer, one)
+        decisions = decide(model.trainer, one, found)
+        await partition.commit(model, decisions)
+        return decisions
+    finally:
+        partition.close()

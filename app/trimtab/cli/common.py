@@ -12,12 +12,28 @@ import typer
 
 if TYPE_CHECKING:
     from trimtab.config import Config
+    from trimtab.registry.index import RegistryIndex
 
-__all__ = ["AsJson", "ConfigPath", "iso_time", "load", "load_connected", "print_table", "send", "start_bar"]
+__all__ = [
+    "Actor",
+    "AsJson",
+    "ConfigPath",
+    "Reason",
+    "iso_time",
+    "load",
+    "load_connected",
+    "named",
+    "print_table",
+    "registry_index",
+    "send",
+    "start_bar",
+]
 
 ConfigPath = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration [default: $TRIMTAB_CONFIG, else trimtab.yaml].")
 ]
+Actor = Annotated[str | None, typer.Option(help="Who orders it [default: your user name].")]
+Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -81,6 +97,32 @@ def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what:
         sender.produce(topic, value, key, partition=partition)
     if sender.flush(10) or failures:
         raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
+
+
+def named(config: Config, text: str) -> tuple[str, int]:
+    """Model and version of ``credit@7``; raises ConfigError."""
+    from trimtab.errors import ConfigError
+
+    model, at, number = text.rpartition("@")
+    if not at or not (number.isascii() and number.isdigit()):
+        raise ConfigError(f"{text!r} is no version; write MODEL@V, such as {model or text}@1")
+    if model not in config.models:
+        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
+    return model, int(number)
+
+
+@contextmanager
+def registry_index(config: Config) -> Iterator[RegistryIndex]:
+    """The registry's index, up to date."""
+    from trimtab.registry.index import RegistryIndex
+    from trimtab.registry.signing import Trust
+
+    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
+    index.start()
+    try:
+        yield index
+    finally:
+        index.close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli import orders
+from trimtab.cli import carrying, orders
 from trimtab.cli.common import AsJson, ConfigPath, load_connected
 from trimtab.cli.common import print_table as _table
 from trimtab.cli.dataset import ArchivePath, source_of
@@ -34,6 +34,12 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
     registry.command("approve")(orders.approve)
     registry.command("rollback")(orders.rollback)
+    registry.command("promote")(orders.promote)
+    registry.command("pin")(orders.pin)
+    registry.command("unpin")(orders.unpin)
+    registry.command("delete")(orders.delete)
+    registry.command("export")(carrying.export)
+    registry.command("import")(carrying.import_)
 
 
 @registry.command("list")
@@ -49,11 +55,15 @@ def list_(
     loaded = load_connected(config)
     names = sorted(loaded.models) if model is None else [_known(loaded, model)]
     with _index(loaded) as index:
-        rows = [row for name in names for row in version_rows(index.versions(name), _champion(index, name))]
+        rows = [
+            row
+            for name in names
+            for row in version_rows(index.versions(name), _champion(index, name), index.pinned(name))
+        ]
     if as_json:
         typer.echo(json.dumps({"versions": rows}))
         return
-    columns = ("model", "version", "status", "parent", "candidate", "trigger", "examples", "size", "created")
+    columns = ("model", "version", "status", "pinned", "parent", "candidate", "trigger", "examples", "size", "created")
     _table(columns, [_row(row) for row in rows], "There is no version yet.")
 
 
@@ -66,9 +76,10 @@ def show(version: Named, *, as_json: AsJson = False, config: ConfigPath = None) 
     with _index(loaded) as index:
         model, number = _which(loaded, index, version)
         manifest = _manifest(index, model, number)
-        status = status_of(number, _champion(index, model))
+        status = status_of(number, _champion(index, model), imported=bool(manifest.get("imported")))
+        pinned = number in index.pinned(model)
     settings = json.loads(manifest["config"]) if manifest.get("config") else None
-    found = {**manifest, "status": status, "config": settings}
+    found = {**manifest, "status": status, "pinned": pinned, "config": settings}
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -267,7 +278,8 @@ def _manifest(index: RegistryIndex, model: str, version: int) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     size = f"{row['size_bytes'] / 1_000:,.1f} kB"
     parent = "" if row["parent"] is None else str(row["parent"])
-    texts = (row["model"], str(row["version"]), row["status"], parent, row["candidate"], row["trigger"])
+    pinned = "pinned" if row["pinned"] else ""
+    texts = (row["model"], str(row["version"]), row["status"], pinned, parent, row["candidate"], row["trigger"])
     return (*texts, f"{row['examples']:,}", size, _time(row["created_ms"]))
 
 

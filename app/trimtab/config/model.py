@@ -27,6 +27,7 @@ __all__ = [
     "QualitySpec",
     "RaceSpec",
     "ReferenceSpec",
+    "RetentionSpec",
     "TableColumns",
     "Triggers",
     "WindowSpec",
@@ -346,6 +347,17 @@ class PublishSpec(Strict):
     every: Milliseconds = Field(default=20, ge=0)
 
 
+class RetentionSpec(Strict):
+    """Which versions stay in the registry; looked at after each change of the champion.
+
+    The last ``keep_last``; with ``keep_champions`` all that were ever champion, which is every version that was not
+    imported; and always those that are pinned, that the trainer needs, and the parents of all these.
+    """
+
+    keep_last: Positive = 20
+    keep_champions: bool = True
+
+
 class ModelConfig(Strict):
     """One monitored model.
 
@@ -378,6 +390,7 @@ class ModelConfig(Strict):
     probation: ProbationSpec = ProbationSpec()
     gates: Gates = Gates()
     publish: PublishSpec = PublishSpec()
+    retention: RetentionSpec = RetentionSpec()
     admit: tuple[str, ...] = Field(default=(), strict=False)
 
     @property

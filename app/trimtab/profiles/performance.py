@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trimtab.events.columns import Categories, FloatArray
+from trimtab.profiles.exact import Exact, exact_sum
 from trimtab.profiles.frame import LARGEST
 
 __all__ = ["PerformanceProfile"]
@@ -31,21 +32,36 @@ class PerformanceProfile:
     confusion
         How often each (label, prediction) occurred. Its size is not bounded here: it is that of the
         model's classes squared.
-    log_loss_sum, log_loss_count
-        Over those with a score that is a probability (nats) and a label ``"0"`` or ``"1"``.
-    abs_error_sum, squared_error_sum
-        Of regression, in the label's unit and its square.
+    log_losses, log_loss_count
+        Over those with a score that is a probability (nats) and a label ``"0"`` or ``"1"``; an exact sum.
+    abs_errors, squared_errors
+        Of regression, in the label's unit and its square; exact sums.
     invalid
         Regression pairs where label or prediction is no finite number; they are in no sum.
     """
 
     count: int = 0
     confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    log_loss_sum: float = 0.0
+    log_losses: Exact = ()
     log_loss_count: int = 0
-    abs_error_sum: float = 0.0
-    squared_error_sum: float = 0.0
+    abs_errors: Exact = ()
+    squared_errors: Exact = ()
     invalid: int = 0
+
+    @property
+    def log_loss_sum(self) -> float:
+        """The sum of the log losses, in nats."""
+        return self.log_losses[0] if self.log_losses else 0.0
+
+    @property
+    def abs_error_sum(self) -> float:
+        """The sum of the absolute errors, in the label's unit."""
+        return self.abs_errors[0] if self.abs_errors else 0.0
+
+    @property
+    def squared_error_sum(self) -> float:
+        """The sum of the squared errors, in the square of the label's unit."""
+        return self.squared_errors[0] if self.squared_errors else 0.0
 
     @classmethod
     def of_classification(
@@ -78,7 +94,7 @@ class PerformanceProfile:
             if score is not None and label in ("0", "1") and -_ROUNDING <= score <= 1 + _ROUNDING:
                 clipped = min(max(score, _CLIP), 1 - _CLIP)
                 losses.append(-math.log(clipped) if label == "1" else -math.log1p(-clipped))
-        return cls(len(labels), dict(sorted(confusion.items())), math.fsum(losses), len(losses))
+        return cls(len(labels), dict(sorted(confusion.items())), exact_sum(losses), len(losses))
 
     @classmethod
     def of_categories(cls, labels: Categories, predictions: Categories, scores: FloatArray | None) -> Self:
@@ -98,7 +114,7 @@ class PerformanceProfile:
             for pair in np.flatnonzero(pairs)
         }
         losses = [] if scores is None else _log_losses(labels, scores, made)
-        return cls(int(made.sum()), dict(sorted(confusion.items())), math.fsum(losses), len(losses))
+        return cls(int(made.sum()), dict(sorted(confusion.items())), exact_sum(losses), len(losses))
 
     @classmethod
     def of_regression(cls, labels: npt.ArrayLike, predictions: npt.ArrayLike) -> Self:
@@ -122,22 +138,22 @@ class PerformanceProfile:
         errors = np.abs(truth[usable] - guess[usable])
         return cls(
             count=errors.size,
-            abs_error_sum=float(errors.sum()),
-            squared_error_sum=float((errors * errors).sum()),
+            abs_errors=exact_sum(errors.tolist()),
+            squared_errors=exact_sum((errors * errors).tolist()),
             invalid=truth.size - errors.size,
         )
 
     def merge(self, other: Self) -> Self:
-        """Sums of both windows together; counts exact, float sums commutative to the bit."""
+        """Sums of both windows together, the same to the bit in any order and grouping."""
         confusion = Counter(self.confusion)
         confusion.update(other.confusion)
         return type(self)(
             self.count + other.count,
             dict(sorted(confusion.items())),
-            self.log_loss_sum + other.log_loss_sum,
+            exact_sum(self.log_losses, other.log_losses),
             self.log_loss_count + other.log_loss_count,
-            self.abs_error_sum + other.abs_error_sum,
-            self.squared_error_sum + other.squared_error_sum,
+            exact_sum(self.abs_errors, other.abs_errors),
+            exact_sum(self.squared_errors, other.squared_errors),
             self.invalid + other.invalid,
         )
 
@@ -149,10 +165,10 @@ class PerformanceProfile:
                 {"label": label, "prediction": prediction, "count": count}
                 for (label, prediction), count in sorted(self.confusion.items())
             ],
-            "log_loss_sum": self.log_loss_sum,
+            "log_loss_sum": list(self.log_losses),
             "log_loss_count": self.log_loss_count,
-            "abs_error_sum": self.abs_error_sum,
-            "squared_error_sum": self.squared_error_sum,
+            "abs_error_sum": list(self.abs_errors),
+            "squared_error_sum": list(self.squared_errors),
             "invalid": self.invalid,
         }
 
@@ -162,12 +178,17 @@ class PerformanceProfile:
         return cls(
             int(wire["count"]),
             {(str(c["label"]), str(c["prediction"])): int(c["count"]) for c in wire["confusion"]},
-            float(wire["log_loss_sum"]),
+            _exact(wire["log_loss_sum"]),
             int(wire["log_loss_count"]),
-            float(wire["abs_error_sum"]),
-            float(wire["squared_error_sum"]),
+            _exact(wire["abs_error_sum"]),
+            _exact(wire["squared_error_sum"]),
             int(wire["invalid"]),
         )
+
+
+def _exact(wire: Any) -> Exact:
+    """An exact sum; profiles of earlier releases hold one float."""
+    return exact_sum(wire if isinstance(wire, list) else [float(wire)])
 
 
 def _log_losses(labels: Categories, scores: FloatArray, made: npt.NDArray[np.bool_]) -> list[float]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from trimtab.config import KafkaConfig
@@ -15,6 +16,10 @@ from trimtab.kafka.topics import Topics
 from trimtab.registry.records import ChunkRef, SnapshotRef
 
 __all__ = ["ChunkReader", "SnapshotGone"]
+
+
+# A large snapshot may take longer than the caller's limit, which is for a small one.
+_LEAST_BYTES_PER_S = 10_000_000
 
 
 class SnapshotGone(RegistryError):
@@ -59,34 +64,45 @@ class ChunkReader:
         RegistryError
             If the bytes are not the ones that were published.
         KafkaError
-            If Kafka does not deliver them within ``timeout_s`` seconds.
+            If Kafka does not deliver them within ``timeout_s`` seconds, and one more for each 10 MB.
         """
-        deadline = time.monotonic() + timeout_s
-        pieces: list[bytes] = []
+        # Gives its bytes out without a copy: a model may be as large as half the memory.
+        data = io.BytesIO()
+        for piece in self.pieces(ref, timeout_s):
+            data.write(piece)
+        return data.getvalue()
+
+    def pieces(self, ref: SnapshotRef, timeout_s: float = 5.0) -> Iterator[bytes]:
+        """The bytes of a snapshot, chunk by chunk; what :meth:`read` raises may come with the last of them."""
+        timeout_s += ref.size_bytes / _LEAST_BYTES_PER_S
+        deadline, digests = time.monotonic() + timeout_s, hashlib.sha256()
         with self._lock:
             for partition, chunks in groupby(ref.chunks, key=lambda chunk: chunk.partition):
-                pieces += self._partition(partition, list(chunks), deadline, timeout_s)
-        data = b"".join(pieces)
-        digest = hashlib.sha256(data).hexdigest()
+                for piece in self._partition(partition, list(chunks), deadline, timeout_s):
+                    digests.update(piece)
+                    yield piece
+        digest = digests.hexdigest()
         if digest != ref.sha256.lower():
             raise RegistryError(
                 f"{self._topic}: the snapshot's SHA-256 is {digest[:16]}…, its record says {ref.sha256[:16]}…; "
                 "the bytes are damaged: publish the version again"
             )
-        return data
 
     def close(self) -> None:
         """Leave Kafka; the reader cannot be used afterwards."""
         with self._lock:
             self._consumer.close()
 
-    def _partition(self, partition: int, chunks: Sequence[ChunkRef], deadline: float, timeout_s: float) -> list[bytes]:
+    def _partition(
+        self, partition: int, chunks: Sequence[ChunkRef], deadline: float, timeout_s: float
+    ) -> Iterator[bytes]:
         """Chunks of one partition, whose offsets ascend, by one pass from the first to the last."""
         from confluent_kafka import TopicPartition
 
         self._consumer.assign([TopicPartition(self._topic, partition, chunks[0].offset)])
         try:
-            return [self._chunk(chunk, deadline, timeout_s) for chunk in chunks]
+            for chunk in chunks:
+                yield self._chunk(chunk, deadline, timeout_s)
         finally:
             self._consumer.unassign()
 

@@ -166,6 +166,18 @@ class RegistryIndex:
             found = [record for _, record in self._records.items(prefix)]
         return sorted(found, key=lambda manifest: int(manifest["version"]))
 
+    def pinned(self, model: str) -> set[int]:
+        """The versions that are kept until they are unpinned."""
+        prefix = f"{model}/pins/"
+        with self._moved:
+            found = [key for key, _ in self._records.items(prefix)]
+        return {int(key.removeprefix(prefix)) for key in found}
+
+    def staged(self, model: str, order: str) -> dict[str, Record]:
+        """What an importer wrote for an order, by key."""
+        with self._moved:
+            return dict(self._records.items(f"{model}/imports/{order}-"))
+
     def online(self, model: str) -> Record | None:
         """The record of the latest online state."""
         return self._get(online_key(model))
@@ -187,6 +199,10 @@ class RegistryIndex:
             ) from error
         self._references[key] = (wire, reference)
         return reference
+
+    def record(self, key: str) -> Record | None:
+        """What stands under a key, for who carries it elsewhere."""
+        return self._get(key)
 
     def refusal(self, key: str) -> SignatureRefused | None:
         """Why the newest record of a key is not believed; None when it is, or there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = ["differences", "status_of", "version_rows"]
@@ -11,31 +11,38 @@ __all__ = ["differences", "status_of", "version_rows"]
 Record = Mapping[str, Any]
 
 # What two versions always differ in says nothing about them.
-_OWN = frozenset({"version", "created_ms", "snapshot", "state_digest", "manifest_sha256", "reference", "config"})
+_OWN = frozenset(
+    {"version", "created_ms", "snapshot", "state_digest", "manifest_sha256", "reference", "config", "imported"}
+)
 
 
-def status_of(version: int, champion: int | None) -> str:
+def status_of(version: int, champion: int | None, *, imported: bool = False) -> str:
     """``champion``; ``superseded`` by it; ``rolled_back``: newer than the champion, so given up; or ``registered``.
+
+    Numbers say nothing of when an imported version was made, so one that does not serve is ``registered``.
 
     Examples
     --------
-    >>> [status_of(version, 2) for version in (1, 2, 3)], status_of(1, None)
-    (['superseded', 'champion', 'rolled_back'], 'registered')
+    >>> [status_of(version, 2) for version in (1, 2, 3)], status_of(1, None), status_of(3, 2, imported=True)
+    (['superseded', 'champion', 'rolled_back'], 'registered', 'registered')
     """
-    if champion is None:
-        return "registered"
     if version == champion:
         return "champion"
+    if champion is None or imported:
+        return "registered"
     return "superseded" if version < champion else "rolled_back"
 
 
-def version_rows(manifests: Sequence[Record], champion: int | None) -> list[dict[str, Any]]:
+def version_rows(
+    manifests: Sequence[Record], champion: int | None, pinned: Container[int] = ()
+) -> list[dict[str, Any]]:
     """One row for each manifest, in their order: what one asks of a version first."""
     return [
         {
             "model": manifest["model"],
             "version": manifest["version"],
-            "status": status_of(manifest["version"], champion),
+            "status": status_of(manifest["version"], champion, imported=bool(manifest.get("imported"))),
+            "pinned": manifest["version"] in pinned,
             "parent": manifest["parent"],
             "candidate": manifest["candidate"],
             "trigger": manifest["trigger"],

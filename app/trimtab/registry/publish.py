@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Publication"]
 
 
+# The producer holds a copy of each until it is stored.
+_CHUNKS_IN_FLIGHT = 32
+
+
 class Publication:
     """What one transaction writes to the registry.
 
@@ -42,7 +47,7 @@ class Publication:
     partitions
         Partition count of the registry topic.
     timeout_s
-        How long to wait for the chunks to be stored, in seconds.
+        How long to wait for some of the chunks to be stored, in seconds.
     signer
         Signs every index record.
     """
@@ -81,17 +86,24 @@ class Publication:
         if not data:
             raise RegistryError(f"{key_prefix}: the snapshot is empty; publish what snapshot.dump returns")
         partition = chunk_partition(model, self._partitions)
-        pieces = list(split(data))
+        sizes: list[int] = []
         reports: dict[int, int] = {}
         failures: list[str] = []
-        for number, piece in enumerate(pieces):
+        for number, piece in enumerate(split(data)):
+            sizes.append(len(piece))
             self._produce(f"{key_prefix}/{number}", piece, partition, _Report(number, reports, failures))
+            if number % _CHUNKS_IN_FLIGHT == _CHUNKS_IN_FLIGHT - 1:
+                self._stored(key_prefix, len(sizes), reports, failures)
+        self._stored(key_prefix, len(sizes), reports, failures)
+        chunks = tuple(ChunkRef(partition, reports[number], size) for number, size in enumerate(sizes))
+        return SnapshotRef(len(data), hashlib.sha256(data).hexdigest(), chunks)
+
+    def _stored(self, key_prefix: str, chunks: int, reports: dict[int, int], failures: list[str]) -> None:
+        """Wait until so many chunks are stored; raises KafkaError."""
         left = self._producer.flush(self._timeout_s)
-        if failures or len(reports) < len(pieces):
+        if failures or len(reports) < chunks:
             why = failures[0] if failures else f"{left} records not stored within {self._timeout_s:.0f} s"
             raise KafkaError(f"{self._topic}: cannot publish {key_prefix}: {why}; abort, then publish again")
-        chunks = tuple(ChunkRef(partition, reports[number], len(piece)) for number, piece in enumerate(pieces))
-        return SnapshotRef(len(data), hashlib.sha256(data).hexdigest(), chunks)
 
     def index(self, key: str, record: dict[str, Any] | None) -> None:
         """Produce an index record, signed; None removes the key."""
@@ -99,6 +111,12 @@ class Publication:
             raise RegistryError(f"{key!r} is no key of the registry's index; make it with trimtab.registry.records")
         value = None if record is None else orjson.dumps(self._signer.signed("registry", key, record))
         self._produce(key, value, INDEX_PARTITION, None)
+
+    def remove(self, keys: Iterable[str], model: str) -> None:
+        """Let Kafka compact chunks of a model away."""
+        partition = chunk_partition(model, self._partitions)
+        for key in keys:
+            self._produce(key, None, partition, None)
 
     def _produce(self, key: str, value: bytes | None, partition: int, report: _Report | None) -> None:
         from confluent_kafka import KafkaException

@@ -9,9 +9,12 @@ key                                   value
 ``<model>/versions/<v>``              manifest
 ``<model>/references/<v>``            reference, ``Reference.to_wire``
 ``<model>/aliases/champion``          alias
+``<model>/pins/<v>``                  pin
+``<model>/imports/<order>-<v>``       version that was imported and is not registered yet
 ``<model>/aliases/canary``            alias, with the share of keys it is for
 ``<model>/online``                    online state
 ``<model>/chunks/<v>/<i>``            bytes, of a version
+``<model>/chunks/<order>-<v>/<i>``    bytes, of an imported one
 ``<model>/online/<i>``                bytes, of the online state
 ====================================  ===================================
 
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,11 +46,15 @@ __all__ = [
     "alias_key",
     "canary_key",
     "champion_key",
+    "chunk_keys",
     "chunk_partition",
     "chunks_key",
+    "import_key",
+    "imported_chunks_key",
     "is_index_key",
     "manifest_sha256",
     "online_key",
+    "pin_key",
     "reference_key",
     "split",
     "version_key",
@@ -147,6 +155,7 @@ def inline_bytes(wire: Mapping[str, Any]) -> bytes | None:
     return data
 
 
+_ORDER = re.compile(r"[0-9a-f]{32}")
 _CHUNK_FIELDS = ("partition", "offset", "size_bytes")
 
 
@@ -213,6 +222,43 @@ def chunks_key(model: str, version: int) -> str:
     return f"{model}/chunks/{version}"
 
 
+def pin_key(model: str, version: int) -> str:
+    """Index key of the record that keeps a version."""
+    return f"{model}/pins/{version}"
+
+
+def import_key(model: str, order: str, version: int) -> str:
+    """Index key of an imported version until the trainer registers it; ``order`` is the id of the order."""
+    return f"{model}/imports/{order}-{version}"
+
+
+def imported_chunks_key(model: str, order: str, version: int) -> str:
+    """Prefix of the keys of an imported version's chunks: the trainer may be publishing one of the same number."""
+    return f"{model}/chunks/{order}-{version}"
+
+
+def chunk_keys(model: str, manifest: Mapping[str, Any]) -> list[str]:
+    """Keys of all chunks of a version, to delete them; of a damaged manifest none.
+
+    Examples
+    --------
+    >>> chunk_keys("credit", {"version": 7, "snapshot": {"chunks": [{}, {}]}})
+    ['credit/chunks/7/0', 'credit/chunks/7/1']
+    """
+    snapshot, imported, version = manifest.get("snapshot"), manifest.get("imported"), manifest.get("version")
+    chunks = snapshot.get("chunks") if isinstance(snapshot, Mapping) else None
+    if not isinstance(chunks, list) or not isinstance(version, int):
+        return []
+    prefix = chunks_key(model, version)
+    if imported is not None:
+        order = imported.get("order") if isinstance(imported, Mapping) else None
+        # Whatever a record says, keys of other versions' chunks do not come of it.
+        if not isinstance(order, str) or not _ORDER.fullmatch(order):
+            return []
+        prefix = imported_chunks_key(model, order, version)
+    return [f"{prefix}/{number}" for number in range(len(chunks))]
+
+
 def is_index_key(key: str) -> bool:
     """Whether a key names an index record; in a topic of one partition chunks lie beside them.
 
@@ -225,7 +271,7 @@ def is_index_key(key: str) -> bool:
     kind = parts[1] if len(parts) > 1 else ""
     if kind == "online":
         return len(parts) == 2
-    return len(parts) == 3 and kind in ("versions", "references", "aliases")
+    return len(parts) == 3 and kind in ("versions", "references", "aliases", "pins", "imports")
 
 
 def chunk_partition(model: str, partitions: int) -> int:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +30,11 @@ from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
     INDEX_PARTITION,
     INLINE_BYTES,
+    chunk_keys,
     inline_snapshot,
     manifest_sha256,
     online_key,
+    pin_key,
     version_key,
 )
 from trimtab.registry.signing import SignatureRefused, Signer, Trust
@@ -42,13 +44,27 @@ from trimtab.roles.trainer_records import (
     Standing,
     decided,
     online_record,
+    publish_alias,
+    publish_deletion,
     publish_online,
+    publish_pin,
     publish_promotion,
-    publish_rollback,
+    publish_registration,
 )
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.sequential.watch import alarm_record
-from trimtab.training import Decision, Promotion, Rollback, Trainer, read_batch
+from trimtab.training import (
+    Appointment,
+    Decision,
+    Deletion,
+    Inventory,
+    Pin,
+    Promotion,
+    Registration,
+    Rollback,
+    Trainer,
+    read_batch,
+)
 from trimtab.training.checkpoint import decode_state, encode_state
 
 __all__ = ["TrainedModel", "TrainedPartition"]
@@ -92,6 +108,7 @@ class TrainedPartition:
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}trainer-{number}")
         self._direct = producer(config.kafka, f"trimtab-trainer-{number}", linger_ms=0)
         self._lock = asyncio.Lock()
+        self._index: dict[str, bytes] | None = None
         self.models: dict[str, TrainedModel] = {}
         self.closed = False
 
@@ -141,10 +158,11 @@ class TrainedPartition:
             alerts = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
 
             def write(publication: Publication) -> None:
-                for one in made:
-                    self._publish_decision(publication, model, one)
+                # Before the alias: a reader that acts on the alias finds the state that goes with it.
                 if online is not None:
                     publish_online(publication, trainer, *online, _now_ms())
+                for one in made:
+                    self._publish_decision(publication, model, one)
                 for one in made:
                     self._produce(self._topics.audit, trainer.name, one.audit)
                 for alert in alerts:
@@ -154,6 +172,8 @@ class TrainedPartition:
                 signed = self._signer.signed("state", _state_key(trainer.name), whole)
                 self._produce(self._topics.state, _state_key(trainer.name), orjson.dumps(signed))
 
+            if made:
+                await asyncio.get_running_loop().run_in_executor(None, self._learn_of, model, made)
             await self._transaction(write)
         for alert in alerts:
             log.info("%s: %s", alert["state"], alert["summary"])
@@ -229,24 +249,48 @@ class TrainedPartition:
         if isinstance(decision, Promotion):
             partitions = self._config.kafka.partitions
             publish_promotion(publication, trainer, made, decision, self._topics, partitions, standing)
-        elif isinstance(decision, Rollback):
-            if decision.version not in standing.manifests:
-                standing.manifests[decision.version] = self._manifest_of(trainer.name, decision.version)
-            publish_rollback(publication, trainer.name, decision, standing, _now_ms())
+        elif isinstance(decision, Rollback | Appointment):
+            publish_alias(publication, trainer.name, decision, standing, _now_ms())
+        elif isinstance(decision, Pin):
+            publish_pin(publication, trainer.name, decision, made.made_ms)
+        elif isinstance(decision, Deletion):
+            publish_deletion(publication, trainer.name, decision.versions, standing)
+        elif isinstance(decision, Registration):
+            publish_registration(publication, trainer.name, decision, standing)
+
+    def _learn_of(self, model: TrainedModel, made: Sequence[Decided]) -> None:
+        """Read the manifests that decisions are about and that are not known here, being older than the last few."""
+        name, standing = model.trainer.name, model.standing
+        new = {one.decision.version for one in made if isinstance(one.decision, Promotion)}
+        gone: set[int] = set()
+        for decision in (one.decision for one in made):
+            if isinstance(decision, Rollback | Appointment) and decision.version not in standing.manifests.keys() | new:
+                standing.manifests[decision.version] = self._manifest_of(name, decision.version)
+            if isinstance(decision, Deletion):
+                gone |= set(decision.versions) - standing.chunks.keys()
+        if gone:
+            table = self._registry()
+            standing.chunks |= {version: chunk_keys(name, self._manifest(name, version, table)) for version in gone}
 
     def _manifest_of(self, name: str, version: int) -> str:
-        """Hash of a version's manifest from the registry, for one published by an earlier release; empty for none."""
+        """Hash of a version's manifest from the registry, for one published long ago; empty for none."""
+        record = self._manifest(name, version, self._registry())
+        return manifest_sha256(record) if record else ""
+
+    def _manifest(self, name: str, version: int, table: Mapping[str, bytes]) -> dict[str, Any]:
+        """A version's manifest; empty for one that is not there or not to be believed."""
         key = version_key(name, version)
-        value = read_table(self._config.kafka, self._topics.registry, INDEX_PARTITION).get(key)
-        if value is None:
-            return ""
-        record = orjson.loads(value)
+        record = _fields(table.get(key, b""))
         try:
-            self._trust.check("registry", key, record)
+            if record:
+                self._trust.check("registry", key, record)
         except SignatureRefused as refused:
-            log.error("%s; services will refuse the version that is rolled back to", refused)
-            return ""
-        return manifest_sha256(record)
+            log.error("%s; services will refuse it as champion, and its chunks cannot be deleted", refused)
+            return {}
+        return record
+
+    def _registry(self) -> dict[str, bytes]:
+        return read_table(self._config.kafka, self._topics.registry, INDEX_PARTITION)
 
     async def _transaction(self, write: Callable[[Publication], None]) -> None:
         transactional = self._output.producer
@@ -266,12 +310,14 @@ class TrainedPartition:
     def _restore(self) -> dict[str, TrainedModel]:
         table = read_table(self._config.kafka, self._topics.state, self.number)
         names = [n for n in self._config.models if partition_of(n, self._config.kafka.partitions) == self.number]
-        return {name: self._restore_one(name, table.get(_state_key(name))) for name in names}
+        models = {name: self._restore_one(name, table.get(_state_key(name))) for name in names}
+        self._index = None
+        return models
 
     def _restore_one(self, name: str, value: bytes | None) -> TrainedModel:
         config = self._config.models[name]
         if value is None:
-            return TrainedModel(Trainer(name, config))
+            return TrainedModel(self._new(name))
         record = orjson.loads(value)
         self._believe(name, record)
         reader = ChunkReader(self._config.kafka, "trimtab-trainer-restore")
@@ -280,7 +326,11 @@ class TrainedPartition:
         finally:
             reader.close()
         # Our own state may be larger than what the gate lets out.
-        state = decode_state(data, lambda part: load(part, max_bytes=len(data), admit=config.admit))
+        state = decode_state(
+            data,
+            lambda part: load(part, max_bytes=len(data), admit=config.admit),
+            lambda next_version: self._counted(name, next_version),
+        )
         trainer = Trainer(name, config, state)
         if record["recent_from"] is not None:
             for message in read_range(
@@ -298,6 +348,26 @@ class TrainedPartition:
             standing=Standing.from_wire(record.get("standing", {})),
         )
 
+    def _new(self, name: str) -> Trainer:
+        """A trainer that knows nothing; numbers that versions have, whose trainer's state is lost, it does not use."""
+        trainer = Trainer(name, self._config.models[name])
+        trainer.state.inventory = found = self._counted(name, 1)
+        trainer.state.next_version = max(found.used, default=0) + 1
+        return trainer
+
+    def _counted(self, name: str, next_version: int) -> Inventory:
+        """Which versions the registry has; read once, since no later checkpoint asks for it."""
+        if self._index is None:
+            self._index = self._registry()
+        versions, pins = version_key(name, 0)[:-1], pin_key(name, 0)[:-1]
+        manifests = {
+            int(number): _fields(value)
+            for key, value in self._index.items()
+            if key.startswith(versions) and (number := key.removeprefix(versions)).isdecimal()
+        }
+        pinned = [int(key.removeprefix(pins)) for key in self._index if key.startswith(pins)]
+        return Inventory.of(manifests, pinned, next_version)
+
     def _believe(self, name: str, record: dict[str, Any]) -> None:
         """Refuse a checkpoint that is not signed as it has to be: its models are loaded, and published again."""
         try:
@@ -309,6 +379,15 @@ class TrainedPartition:
 
 def _state_key(name: str) -> str:
     return f"trainer/{name}"
+
+
+def _fields(value: bytes) -> dict[str, Any]:
+    """A record's fields, none when it is damaged: its number is used all the same."""
+    try:
+        record = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _now_ms() -> int:

@@ -16,10 +16,11 @@ import faust
 import orjson
 
 from trimtab.config import Config
-from trimtab.events import EventError, Reason, dead_letter
+from trimtab.events import EventError, dead_letter
 from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
+from trimtab.roles.orders import Shelf, decide, order_of
 from trimtab.roles.trained_partition import TrainedModel, TrainedPartition
 from trimtab.training import Decision, Trigger, read_batch
 
@@ -28,7 +29,6 @@ __all__ = ["run"]
 log = logging.getLogger("trimtab.trainer")
 
 TEND_EVERY_S = 0.003
-COMMANDS = ("retrain", "approve", "rollback")
 
 
 class TrainerRole:
@@ -40,6 +40,7 @@ class TrainerRole:
         self._topics = Topics(config.kafka.topic_prefix)
         self._partitions: dict[int, TrainedPartition] = {}
         self._opening = asyncio.Lock()
+        self._shelf = Shelf(config)
 
     def start(self) -> None:
         """Subscribe the agents."""
@@ -128,7 +129,7 @@ class TrainerRole:
         message = event.message
         partition = await self._partition(message.partition)
         try:
-            command_id, name, command, actor = _command(event.value, self._config)
+            order = order_of(event.value, self._config)
         except EventError as error:
             letter = dead_letter(
                 error,
@@ -142,23 +143,21 @@ class TrainerRole:
             await partition.refuse(self._topics.dead_letters, message.topic.encode(), letter)
             self._acknowledge(message)
             return
+        name, ordered = order.model, order.order
         if partition_of(name, self._config.kafka.partitions) != message.partition:
             await partition.forward(message.topic, name, event.value)
             self._acknowledge(message)
             return
         model = partition.models[name]
-        if message.offset <= model.commands_offset or command_id in model.commands:
+        if message.offset <= model.commands_offset or ordered.id in model.commands:
             self._acknowledge(message)
             return
+        # Meanwhile the model learns on: what is decided is decided where it stands then.
+        found = await self._shelf.look_up(model.trainer, ordered)
         model.commands_offset = message.offset
-        model.commands.append(command_id)
+        model.commands.append(ordered.id)
         model.held.append(functools.partial(self._acknowledge, message))
-        trainer = model.trainer
-        if command == "retrain":
-            decisions = trainer.on_trigger(Trigger("command", None, actor))
-        else:
-            decisions = trainer.on_approve(actor) if command == "approve" else trainer.on_rollback(actor)
-        await self._carry_out(partition, model, decisions)
+        await self._carry_out(partition, model, decide(model.trainer, ordered, found))
 
     async def _carry_out(self, partition: TrainedPartition, model: TrainedModel, decisions: list[Decision]) -> None:
         for decision in decisions:
@@ -179,24 +178,6 @@ def run(config: Config, instance: str) -> None:
         await run_app(app)
 
     asyncio.run(main())
-
-
-def _command(value: bytes | None, config: Config) -> tuple[str, str, str, str]:
-    """Id, model, command and actor; raises EventError."""
-    try:
-        record = orjson.loads(value or b"")
-        command_id, name, command, actor = record["id"], record["model"], record["command"], record["actor"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise EventError(Reason.MALFORMED, f"not a command: {error}; see schemas/command.avsc") from error
-    if name not in config.models:
-        raise EventError(Reason.UNKNOWN_MODEL, f"model {name!r} is not configured")
-    if command not in COMMANDS:
-        raise EventError(Reason.WRONG_TYPE, f"command {command!r} is not one of {', '.join(COMMANDS)}")
-    if not isinstance(command_id, str) or not command_id:
-        raise EventError(Reason.MISSING_FIELD, "id is missing: give each command one of its own")
-    if not isinstance(actor, str) or not actor:
-        raise EventError(Reason.MISSING_FIELD, "actor is missing: say who orders this")
-    return command_id, name, command, actor
 
 
 def _text(key: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from typing import Any
@@ -19,16 +19,29 @@ from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
     INLINE_BYTES,
     champion_key,
+    chunk_keys,
     chunks_key,
     inline_snapshot,
     manifest_sha256,
     online_key,
+    pin_key,
     reference_key,
     version_key,
 )
 from trimtab.registry.snapshot import dump
-from trimtab.training import Decision, Note, Promotion, Rollback, Trainer
+from trimtab.training import (
+    Appointment,
+    Decision,
+    Deletion,
+    Note,
+    Pin,
+    Promotion,
+    Registration,
+    Rollback,
+    Trainer,
+)
 from trimtab.training.factory import source_hash
+from trimtab.training.inventory import said
 from trimtab.training.provenance import code_of
 
 __all__ = [
@@ -37,9 +50,12 @@ __all__ = [
     "audit_of",
     "decided",
     "online_record",
+    "publish_alias",
+    "publish_deletion",
     "publish_online",
+    "publish_pin",
     "publish_promotion",
-    "publish_rollback",
+    "publish_registration",
 ]
 
 # Of these a rollback knows the hash without asking the registry; it goes to one of the last few.
@@ -75,7 +91,7 @@ class Decided:
 
 @dataclass(slots=True)
 class Standing:
-    """What an alias has to say of the registry: each version's ``manifest_sha256``, and when it was changed before.
+    """What is to be known of the registry: each version's ``manifest_sha256`` and keys of chunks, and the alias's time.
 
     Examples
     --------
@@ -86,16 +102,37 @@ class Standing:
 
     manifests: dict[int, str] = field(default_factory=dict)
     changed_ms: int = 0
+    chunks: dict[int, list[str]] = field(default_factory=dict)
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Standing:
         """Read what :meth:`to_wire` wrote; nothing of a checkpoint of earlier releases."""
-        return cls({int(v): sha for v, sha in wire.get("manifests", {}).items()}, int(wire.get("changed_ms", 0)))
+        manifests, chunks = wire.get("manifests", {}), wire.get("chunks", {})
+        return cls(
+            {int(v): sha for v, sha in manifests.items()},
+            int(wire.get("changed_ms", 0)),
+            {int(v): [f"{prefix}/{number}" for number in range(count)] for v, (prefix, count) in chunks.items()},
+        )
 
     def to_wire(self) -> dict[str, Any]:
         """Plain types."""
         newest = sorted(self.manifests.items())[-MANIFESTS_KEPT:]
-        return {"manifests": {str(version): sha for version, sha in newest}, "changed_ms": self.changed_ms}
+        chunks = [(version, keys) for version, keys in sorted(self.chunks.items())[-MANIFESTS_KEPT:] if keys]
+        return {
+            "manifests": {str(version): sha for version, sha in newest},
+            "changed_ms": self.changed_ms,
+            "chunks": {str(version): [keys[0].rpartition("/")[0], len(keys)] for version, keys in chunks},
+        }
+
+    def note(self, version: int, manifest: Mapping[str, Any]) -> None:
+        """Know a version's manifest."""
+        self.manifests[version] = manifest_sha256(manifest)
+        self.chunks[version] = chunk_keys(manifest["model"], manifest)
+
+    def forget(self, version: int) -> list[str]:
+        """A version goes; returns the keys of its chunks."""
+        self.manifests.pop(version, None)
+        return self.chunks.pop(version, [])
 
     def alias(self, name: str, version: int, reason: str, now_ms: int) -> dict[str, Any]:
         """The alias ``champion``. A clock that is behind gives no older time: readers refuse what is played again."""
@@ -163,17 +200,48 @@ def publish_promotion(
         "snapshot": ref.to_wire(),
         "created_ms": made.made_ms,
     }
-    standing.manifests[promotion.version] = digest = manifest_sha256(manifest)
-    sealed = manifest | {"manifest_sha256": digest}
+    sealed = manifest | {"manifest_sha256": manifest_sha256(manifest)}
+    standing.note(promotion.version, sealed)
     publication.index(version_key(name, promotion.version), sealed)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     reason = "first" if promotion.candidate == "first" else "promotion"
     publication.index(champion_key(name), standing.alias(name, promotion.version, reason, made.made_ms))
 
 
-def publish_rollback(publication: Publication, name: str, rollback: Rollback, standing: Standing, now_ms: int) -> None:
-    """The alias goes back to an earlier version."""
-    publication.index(champion_key(name), standing.alias(name, rollback.version, "rollback", now_ms))
+def publish_alias(
+    publication: Publication, name: str, made: Rollback | Appointment, standing: Standing, now_ms: int
+) -> None:
+    """The alias goes to a version that is there."""
+    reason = "rollback" if isinstance(made, Rollback) else "promotion"
+    publication.index(champion_key(name), standing.alias(name, made.version, reason, now_ms))
+
+
+def publish_pin(publication: Publication, name: str, pin: Pin, now_ms: int) -> None:
+    """A version is pinned, or no longer."""
+    record = {"model": name, "version": pin.version, "actor": pin.actor, "reason": pin.reason, "pinned_ms": now_ms}
+    publication.index(pin_key(name, pin.version), record if pin.pinned else None)
+
+
+def publish_deletion(publication: Publication, name: str, versions: Iterable[int], standing: Standing) -> None:
+    """Tombstones of everything that versions have."""
+    for version in versions:
+        for key in (version_key(name, version), reference_key(name, version)):
+            publication.index(key, None)
+        publication.remove(standing.forget(version), name)
+
+
+def publish_registration(publication: Publication, name: str, made: Registration, standing: Standing) -> None:
+    """Imported versions go to their places; of what is refused nothing is left."""
+    for key, record in made.staged.items():
+        manifest = record.get("manifest")
+        publication.index(key, None)
+        if made.refused:
+            publication.remove(chunk_keys(name, manifest) if isinstance(manifest, Mapping) else [], name)
+            continue
+        standing.note(record["version"], manifest)
+        publication.index(version_key(name, record["version"]), manifest)
+        if record["reference"] is not None:
+            publication.index(reference_key(name, record["version"]), record["reference"])
 
 
 def publish_online(
@@ -201,31 +269,49 @@ def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, ev
         "event_time_ms": event_time_ms or None,
         "incident": None,
     }
+    return orjson.dumps(entry | _told(decision))
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """What an audit entry says of a decision."""
+    told: dict[str, Any] = {"actor": getattr(decision, "actor", "trainer"), "trigger": "command"}
     match decision:
-        case Note(action, trigger, incident, actor, version, details):
-            entry |= {
-                "action": action,
-                "actor": actor,
-                "trigger": trigger,
-                "incident": incident,
-                "version": version,
-                "details": dict(details),
-            }
+        case Note(action, trigger, incident, _, version, details):
+            told |= {"action": action, "trigger": trigger, "incident": incident, "version": version}
+            told["details"] = dict(details)
         case Promotion():
-            entry |= {
-                "action": "promoted",
-                "actor": decision.actor,
-                "trigger": decision.trigger,
-                "incident": decision.incident,
-                "version": decision.version,
-                "details": {"candidate": decision.candidate, **(decision.race or decision.reference.metrics)},
-            }
-        case Rollback(version, replaced, trigger, actor, details):
-            entry |= {
-                "action": "rolled_back",
-                "actor": actor,
-                "trigger": trigger,
-                "version": version,
-                "details": {"replaced": float(replaced), **details},
-            }
-    return orjson.dumps(entry)
+            told |= {"action": "promoted", "trigger": decision.trigger, "incident": decision.incident}
+            numbers = decision.race or decision.reference.metrics
+            told |= {"version": decision.version, "details": {"candidate": decision.candidate, **numbers}}
+        case Rollback(version, replaced, trigger, _, details):
+            told |= {"action": "rolled_back", "trigger": trigger, "version": version}
+            told["details"] = {**_replaced(replaced), **details}
+        case Appointment(version, replaced, _, details):
+            told |= {"action": "promoted", "version": version, "details": {**_replaced(replaced), **details}}
+        case Pin(version, pinned, _, _, details):
+            told |= {"action": "pinned" if pinned else "unpinned", "version": version, "details": dict(details)}
+        case Deletion(versions, trigger, _, details):
+            told |= {"action": "versions_deleted", "trigger": trigger, "details": dict(details)}
+            told["version"] = versions[0] if len(versions) == 1 else None
+        case Registration(version, _, staged, details, refused):
+            why = {"command": "import", "reason": refused} if refused else _source(staged)
+            told |= {"action": "refused" if refused else "registered", "version": version}
+            told["details"] = {**why, **details}
+    return told
+
+
+def _replaced(version: int | None) -> dict[str, float | None]:
+    return {"replaced": None if version is None else float(version)}
+
+
+def _source(staged: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Where imported versions come from."""
+    records = sorted(staged.values(), key=lambda record: int(record["version"]))
+    imported = records[-1]["manifest"]["imported"]
+    return {
+        "versions": said(record["version"] for record in records),
+        "from": f"{imported['model']}@{imported['version']}",
+        "file": imported["file"],
+        "file_sha256": imported["file_sha256"],
+        "manifest_sha256": imported["manifest_sha256"],
+    }

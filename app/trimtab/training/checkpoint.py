@@ -12,6 +12,7 @@ from trimtab.alerts import AlertState
 from trimtab.profiles import PerformanceProfile
 from trimtab.sequential.watch import SequentialState, WatchState
 from trimtab.training.betting import BettingTest
+from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import LearntRange, Lineage
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.trainer import PastChampion, TrainerState
@@ -81,6 +82,7 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
         head["waiting"] = None
     head["sequential"] = _sequential_to_wire(state.sequential, models)
     first = state.first_performance
+    head["inventory"] = state.inventory.to_wire()
     head["first_performance"] = first.to_wire() if first is not None else None
     head["lineages"] = [
         {"model": models(line.model), "parent": line.parent, "learnt": dataclasses.asdict(line.learnt)}
@@ -90,8 +92,16 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
     return b"".join(len(part).to_bytes(_LENGTH_BYTES, "little") + part for part in parts)
 
 
-def decode_state(data: bytes, load: Callable[[bytes], Any]) -> TrainerState:
-    """The state that :func:`encode_state` wrote; ``load`` admits only what it knows."""
+def decode_state(
+    data: bytes, load: Callable[[bytes], Any], inventory: Callable[[int], Inventory] = lambda _: Inventory()
+) -> TrainerState:
+    """The state that :func:`encode_state` wrote; ``load`` admits only what it knows.
+
+    Parameters
+    ----------
+    inventory
+        Reads the registry, up to the next version, when an earlier release wrote the state, which counted nothing.
+    """
     parts = _split(data)
     head = orjson.loads(parts[0])
     models = [load(part) for part in parts[1:]]
@@ -126,6 +136,9 @@ def decode_state(data: bytes, load: Callable[[bytes], Any]) -> TrainerState:
         first_performance=PerformanceProfile.from_wire(first) if first is not None else None,
         # Checkpoints of older versions have none.
         sequential=_sequential_from_wire(head.get("sequential"), models),
+        inventory=(
+            Inventory.from_wire(head["inventory"]) if "inventory" in head else inventory(int(head["next_version"]))
+        ),
         **{name: head[name] for name in _SCALARS},
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from trimtab.profiles import Reference
 from trimtab.training.lineage import LearntRange
 
-__all__ = ["Decision", "Note", "Promotion", "Rollback"]
+__all__ = ["Appointment", "Decision", "Deletion", "Note", "Pin", "Promotion", "Registration", "Rollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,55 @@ class Rollback:
     """An earlier version becomes the champion again."""
 
     version: int
-    replaced: int
+    replaced: int | None
     trigger: str
     actor: str
     details: Mapping[str, float | str | None]
 
 
-Decision = Note | Promotion | Rollback
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A version that is in the registry becomes the champion because a person orders it."""
+
+    version: int
+    replaced: int | None
+    actor: str
+    details: Mapping[str, float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A version is kept until it is unpinned; or, with ``pinned`` off, no longer."""
+
+    version: int
+    pinned: bool
+    actor: str
+    reason: str
+    details: Mapping[str, float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Versions leave the registry, by ``retention`` or by a ``command``."""
+
+    versions: tuple[int, ...]
+    trigger: str
+    actor: str
+    details: Mapping[str, float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Imported versions come into the registry, or, with a reason in ``refused``, do not.
+
+    ``staged`` is what the importer wrote, for the role that carries this out.
+    """
+
+    version: int
+    actor: str
+    staged: Any
+    details: Mapping[str, float | str | None]
+    refused: str = ""
+
+
+Decision = Note | Promotion | Rollback | Appointment | Pin | Deletion | Registration

@@ -15,7 +15,7 @@ and commands enter at an offset that the checkpoint remembers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,9 @@ from trimtab.profiles import PerformanceProfile
 from trimtab.registry.snapshot import dump
 from trimtab.sequential.watch import Alarm, Sequential, SequentialState
 from trimtab.training.betting import BettingTest
-from trimtab.training.decisions import Decision, Note, Promotion, Rollback
+from trimtab.training.decisions import Appointment, Decision, Deletion, Note, Promotion, Rollback
 from trimtab.training.factory import build
+from trimtab.training.inventory import Inventory, said
 from trimtab.training.lineage import Batch, LearntRange, Lineage
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.recent import Recent
@@ -62,6 +63,7 @@ class TrainerState:
     event_time_ms: int = 0
     first_performance: PerformanceProfile | None = None
     sequential: SequentialState = field(default_factory=SequentialState)
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 class Trainer:
@@ -112,7 +114,7 @@ class Trainer:
         state.offset = batch.offset
         state.count += len(batch.examples)
         self.recent.add(batch)
-        return self._decide(len(batch.examples))
+        return self._tidied(self._decide(len(batch.examples)))
 
     @property
     def has_alarms(self) -> bool:
@@ -139,13 +141,57 @@ class Trainer:
             return [Note("refused", "command", actor=actor, details={"reason": "no winner waits for approval"})]
         candidate, race = self.state.waiting
         self.state.waiting = None
-        return [self._promote(candidate, race, actor)]
+        return self._tidied([self._promote(candidate, race, actor)])
 
     def on_rollback(self, actor: str) -> list[Decision]:
         """A person restores the version before the champion."""
         if len(self.state.champions) < 2:
             return [Note("refused", "command", actor=actor, details={"reason": "no earlier version is kept"})]
-        return [self._roll_back(self.state.champions[-2], "command", actor, {})]
+        return self._tidied([self._roll_back(self.state.champions[-2], "command", actor, {})])
+
+    @property
+    def needed(self) -> dict[int, str]:
+        """Versions that must stay in the registry, each with the reason: what serves, may be restored, or goes on."""
+        state = self.state
+        going = [lineage.parent for lineage in self._lineages()]
+        going += [candidate.parent for candidate in self._all_candidates()]
+        reasons = {version: "what is learnt now continues it" for version in going if version is not None}
+        reasons |= {past.version: "it may be restored while its successor is watched" for past in state.champions}
+        if self.champion is not None:
+            reasons[self.champion.version] = "it is the champion"
+        return reasons
+
+    def appoint(
+        self, version: int, model: Any, actor: str, details: Mapping[str, float | str | None], *, back: bool = False
+    ) -> list[Decision]:
+        """Make a version of the registry the champion; what learns on from here has it for its parent.
+
+        That is the lineage which came from it, when the trainer still has one; else its snapshot learns on.
+
+        Parameters
+        ----------
+        model
+            From the version's snapshot.
+        back
+            A rollback: newer versions are discarded. Else those before it are watched on, and restored when they
+            do better.
+        """
+        state, replaced = self.state, self.champion.version if self.champion is not None else None
+        held = next((past for past in state.champions if past.version == version), None)
+        goes_on = held is not None and held.lineage.parent == version
+        lineage = held.lineage if held is not None and goes_on else Lineage(copy.deepcopy(model), version)
+        if back:
+            past = [one for one in state.champions if one.version < version]
+        else:
+            past = [one for one in state.champions if one.version != version]
+        state.champions = [*self._kept(past), PastChampion(version, model, lineage)]
+        state.lineage = lineage
+        state.first_performance = None
+        state.inventory.served.add(version)
+        self._settle()
+        if back:
+            return self._tidied([Rollback(version, replaced, "command", actor, details)])
+        return self._tidied([Appointment(version, replaced, actor, details)])
 
     # Scoring
 
@@ -211,10 +257,12 @@ class Trainer:
         return list({id(lineage): lineage for lineage in found}.values())
 
     def _ranges(self, lineages: list[Lineage]) -> list[LearntRange]:
-        candidates = self._candidates()
-        if self.state.waiting is not None:
-            candidates.append(self.state.waiting[0])
-        return [lineage.learnt for lineage in lineages] + [candidate.since for candidate in candidates]
+        return [lineage.learnt for lineage in lineages] + [one.since for one in self._all_candidates()]
+
+    def _all_candidates(self) -> list[Candidate]:
+        """Those that race, and the one that waits."""
+        waiting = self.state.waiting
+        return self._candidates() + ([] if waiting is None else [waiting[0]])
 
     def _candidates(self) -> list[Candidate]:
         return [] if self.state.race is None else list(self.state.race.candidates)
@@ -368,14 +416,14 @@ class Trainer:
         state = self.state
         version = state.next_version
         state.next_version += 1
+        state.inventory.add(version, candidate.parent, served=True)
         candidate.lineage.parent = version
         candidate.lineage.learnt = candidate.since
         state.lineage = candidate.lineage
-        keep = self.config.probation.keep
-        past = state.champions
-        # The first of those kept has proved itself longest; the others are the newest.
-        state.champions = past[:1] + past[1:][-(keep - 2) :] if keep > 2 else past[-max(keep - 1, 0) :]
-        state.champions.append(PastChampion(version, candidate.scored, candidate.lineage))
+        state.champions = [
+            *self._kept(state.champions),
+            PastChampion(version, candidate.scored, candidate.lineage),
+        ]
         self._settle()
         return Promotion(
             version=version,
@@ -389,6 +437,26 @@ class Trainer:
             reference=self.recent.reference(f"{self.name}@{version}", self.config, metrics),
             race=race,
         )
+
+    def _kept(self, past: list[PastChampion]) -> list[PastChampion]:
+        """Which champions are kept beside a new one: the first has proved itself longest, the others are the newest."""
+        before = self.config.probation.keep - 1
+        if len(past) <= before:
+            return past
+        return past[:1] + past[len(past) - before + 1 :] if before > 1 else past[len(past) - before :]
+
+    def _tidied(self, decisions: list[Decision]) -> list[Decision]:
+        """After a change of champion, what retention takes goes in the same transaction."""
+        if not any(isinstance(one, Promotion | Appointment | Rollback) for one in decisions):
+            return decisions
+        inventory = self.state.inventory
+        gone = inventory.expired(self.config.retention, self.needed)
+        if not gone:
+            return decisions
+        for version in gone:
+            inventory.remove(version)
+        details: dict[str, float | str | None] = {"versions": said(gone), "count": float(len(gone))}
+        return [*decisions, Deletion(tuple(gone), "retention", "trainer", details)]
 
     def _roll_back(
         self, past: PastChampion, trigger: str, actor: str, details: dict[str, float | str | None]

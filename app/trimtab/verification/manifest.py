@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from trimtab.config import ModelConfig, config_hash
+from trimtab.config import ModelConfig
 from trimtab.errors import RegistryError
 from trimtab.registry import SnapshotRef
 from trimtab.registry.records import manifest_sha256
@@ -44,6 +45,8 @@ class Manifest:
         Which records it learnt, after its parent or from nothing, and on which it was asked for predictions.
     environment
         Versions of the software that learnt them, and ``factory``, the hash of the factory's source.
+    imported
+        What it was in the registry that it comes from, such as ``credit@41``; None when it was made here.
     code
         Hashes of the user's modules and of all that was installed, as :func:`flat_code` has them; None in manifests of
         earlier releases.
@@ -60,6 +63,7 @@ class Manifest:
     code: Mapping[str, str] | None
     state_digest: str
     snapshot: SnapshotRef
+    imported: str | None = None
 
     @classmethod
     def of(cls, record: Mapping[str, Any], configured: ModelConfig) -> Self:
@@ -81,7 +85,8 @@ class Manifest:
         try:
             examples, text = record["examples"], record.get("config") or ""
             config = ModelConfig.model_validate_json(text) if text else configured
-            if text and config_hash(config) != record["config_sha256"]:
+            # Of the text as it was written: a release that knows more settings reads more defaults into it.
+            if text and hashlib.sha256(text.encode()).hexdigest() != record["config_sha256"]:
                 raise Damaged("manifest.config: it does not have the recorded config_sha256")
             return cls(
                 model=record["model"],
@@ -102,8 +107,13 @@ class Manifest:
                 code=None if record.get("code") is None else flat_code(record["code"]),
                 state_digest=record["state_digest"],
                 snapshot=SnapshotRef.from_wire(record["snapshot"]),
+                imported=_source(record.get("imported")),
             )
         except Damaged:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, ValidationError, RegistryError) as error:
             raise Damaged(f"manifest: a field is damaged ({type(error).__name__}: {error})") from error
+
+
+def _source(imported: Mapping[str, Any] | None) -> str | None:
+    return None if imported is None else f"{imported['model']}@{imported['version']}"

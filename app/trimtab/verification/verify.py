@@ -64,6 +64,10 @@ class Verdict:
     replayed: tuple[int, ...] = ()
 
 
+class Elsewhere(RegistryError):
+    """What a version learnt is in another cluster."""
+
+
 def verify(
     config: Config,
     index: RegistryIndex,
@@ -102,12 +106,15 @@ def verify(
         word, difference = work.compare(version, from_scratch)
     except Damaged as error:
         word, difference = "differs", str(error)
-    except (SnapshotGone, LogGone) as error:
+    except (SnapshotGone, LogGone, Elsewhere) as error:
         word, difference = "not_rebuildable", str(error)
     except FactoryError as error:
         word, difference = "other_environment", str(error)
     finally:
         work.close()
+    if word == "reproduced":
+        # Other packages than those that matter are always another set somewhere.
+        work.environment.pop("lock", None)
     return Verdict(
         model,
         version,
@@ -175,6 +182,12 @@ class _Work:
 
     def _rebuilt(self, manifest: Manifest, from_scratch: bool) -> Replayed:
         """The version, learnt again."""
+        if manifest.imported is not None:
+            self._published(manifest)
+            raise Elsewhere(
+                f"{manifest.model}@{manifest.version} was imported: it is {manifest.imported} of another registry, and "
+                "its examples are there; here, its bytes and its state are what its manifest says. Verify it there"
+            )
         if manifest.parent is None:
             start = build(manifest.config.factory)
         elif from_scratch:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 __all__ = ["Clocks"]
+
+# Of one partition; where more are needed, the watermark waits.
+_REMEMBERED = 1_000
 
 
 class Clocks:
@@ -12,7 +16,8 @@ class Clocks:
 
     A partition holds the watermark until :meth:`settle` finds it idle: silent for ``idle_timeout_ms`` of what was read
     of it. One that was never heard from counts as silent since ``since_ms``: on a backlog it may simply not have had
-    its turn yet.
+    its turn yet. An idle one lets the watermark go on as far as the others had come at the moment up to which it was
+    read: when a stream comes back after a pause, no partition is left behind because another was read first.
 
     Parameters
     ----------
@@ -33,6 +38,9 @@ class Clocks:
     True
     >>> clocks.settle({0: 20, 1: 20})
     >>> clocks.hear(0, 600, now_ms=21)
+    >>> clocks.watermark(), clocks.ahead()
+    (500, 600)
+    >>> clocks.settle({0: 20, 1: 21})
     >>> clocks.watermark()
     600
     """
@@ -44,6 +52,9 @@ class Clocks:
         self._heard_ms = dict.fromkeys(self._times, since_ms)
         self._partitions = 0
         self._idle: set[int] = set()
+        # What each clock said at which wall time, for as long as an idle partition may not have been read so far.
+        self._history = {partition: deque([(0, time_ms)], _REMEMBERED) for partition, time_ms in self._times.items()}
+        self._read_until_ms: dict[int, int] = {}
 
     def expect(self, partitions: int) -> None:
         """The source topic has this many partitions."""
@@ -53,6 +64,7 @@ class Clocks:
         """A partition reports its clock; only one that moved is a sign of life."""
         if time_ms > self._times.get(partition, time_ms - 1):
             self._times[partition] = time_ms
+            self._history.setdefault(partition, deque(maxlen=_REMEMBERED)).append((now_ms, time_ms))
             self.active((partition,), now_ms)
 
     def restart(self, now_ms: int) -> None:
@@ -76,6 +88,8 @@ class Clocks:
             Partition to wall time: what it had at that moment has been heard. Silence after it says nothing, since
             there may be records that nobody read.
         """
+        self._read_until_ms.update(read_until_ms)
+        self._forget()
         known = self._known() & read_until_ms.keys()
         silent = {partition for partition in known if self._silent(partition, read_until_ms[partition])}
         self._idle |= silent
@@ -95,11 +109,38 @@ class Clocks:
         return self._known() <= self._idle
 
     def watermark(self) -> int | None:
-        """Smallest clock of the partitions that are not idle; None while one of them has none, or when all are."""
+        """Smallest clock of the partitions that are not idle, as it was when all idle ones had been read.
+
+        None while one of them has none, or when all are idle.
+        """
+        holding = self._holding()
+        idle = self._known() & self._idle
+        if holding is None or not idle:
+            return self.ahead()
+        read_until_ms = min(self._read_until_ms.get(partition, self._since_ms) for partition in idle)
+        found = [self._as_of(partition, read_until_ms) for partition in holding]
+        return None if None in found else min(time_ms for time_ms in found if time_ms is not None)
+
+    def ahead(self) -> int | None:
+        """Where the watermark will be if nothing is unread of the idle partitions."""
+        holding = self._holding()
+        return None if holding is None else min(self._times[partition] for partition in holding)
+
+    def _holding(self) -> set[int] | None:
+        """Partitions that are not idle; None when there are none, or one of them has no clock."""
         holding = self._known() - self._idle
-        if not holding or any(partition not in self._times for partition in holding):
-            return None
-        return min(self._times[partition] for partition in holding)
+        return holding if holding and holding <= self._times.keys() else None
+
+    def _as_of(self, partition: int, at_ms: int) -> int | None:
+        """What a clock said at a moment; None when that is not known any more."""
+        return next((time_ms for heard_ms, time_ms in reversed(self._history[partition]) if heard_ms <= at_ms), None)
+
+    def _forget(self) -> None:
+        """No idle partition will be behind the one that is read least far."""
+        floor = min(self._read_until_ms.get(partition, self._since_ms) for partition in self._known() or {0})
+        for history in self._history.values():
+            while len(history) > 1 and history[1][0] <= floor:
+                history.popleft()
 
     def _known(self) -> set[int]:
         return set(range(self._partitions)) | self._times.keys() | self._heard_ms.keys()

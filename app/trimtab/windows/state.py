@@ -224,7 +224,8 @@ class WindowState:
 
     def _waits(self, kind: str, now_ms: int) -> bool:
         clocks, until_ms = self._clocks[kind], self._closed_until.get(kind)
-        if not clocks.all_idle:
-            return clocks.waits(now_ms)
+        if clocks.waits(now_ms):
+            return True
+        reached_ms = now_ms if clocks.all_idle else clocks.ahead()
         times = (self._assembly.next_close(key, until_ms) for key in self._open if key.kind == kind)
-        return any(ms is not None and ms <= now_ms for ms in times)
+        return reached_ms is not None and any(ms is not None and ms <= reached_ms for ms in times)

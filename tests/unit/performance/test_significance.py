@@ -17,7 +17,7 @@ def classified(right: int, count: int) -> PerformanceProfile:
 
 def regressed(errors: np.ndarray) -> PerformanceProfile:
     return PerformanceProfile(
-        count=errors.size, abs_error_sum=float(np.abs(errors).sum()), squared_error_sum=float((errors**2).sum())
+        count=errors.size, abs_errors=(float(np.abs(errors).sum()),), squared_errors=(float((errors**2).sum()),)
     )
 
 

@@ -299,3 +299,51 @@ def test_a_quiet_stream_does_not_cut_a_window_by_count() -> None:
     [window] = state.tick({0: 1_000_400})
     assert (window.key.start_ms, window.key.end_ms, window.profile.count) == (1_000_000, 1_000_300, 2)
     assert (state.snapshot()["begun"], state.open_windows, state.release()) == ([], 0, [0, 1])
+
+
+@given(st.permutations(range(3)), st.integers(1, 4), st.booleans())
+def test_a_stream_that_comes_back_leaves_no_partition_behind(order: list[int], bursts: int, restart: bool) -> None:
+    """All partitions pause for longer than the idle timeout, then hold records that are read one after the other."""
+    spec, now_ms, counted = WindowSpec(size=SIZE, lateness=10, idle_timeout=100), 0, Counter[int]()
+    state = WindowState(spec, now_ms=0)
+    clocks: dict[int, int] = {}
+    for burst in range(bursts):
+        now_ms += 1_000
+        # What each partition had was read before the burst, not since.
+        closed = state.tick(dict.fromkeys(range(3), now_ms - 1))
+        for partition in order:
+            times = range(burst * 5 * SIZE, (burst + 1) * 5 * SIZE, 10)
+            clocks[partition] = max(times)
+            now_ms += 5
+            closed += state.step(state.offset + 1, batch([(partition, t) for t in times], dict(clocks), 3), now_ms)
+            closed += state.tick({p: now_ms if p == partition else now_ms - 100 for p in range(3)})
+        if restart and burst == 0:
+            state = replayed(state, spec, burst, order, now_ms)
+        counted.update(totals(closed))
+    counted.update(totals(end(state)))
+    assert not state.take_late()
+    assert counted == dict.fromkeys(range(0, bursts * 5 * SIZE, SIZE), 30)
+
+
+def replayed(state: WindowState, spec: WindowSpec, burst: int, order: list[int], now_ms: int) -> WindowState:
+    """The machine after a crash, with every record that was not acknowledged taken in again."""
+    free = set(state.release())
+    again = WindowState.restore(state.snapshot(), spec, now_ms)
+    clocks: dict[int, int] = {}
+    for offset, partition in enumerate(order):
+        times = range(burst * 5 * SIZE, (burst + 1) * 5 * SIZE, 10)
+        clocks[partition] = max(times)
+        if offset not in free:
+            assert not again.step(offset, batch([(partition, t) for t in times], dict(clocks), 3), now_ms)
+    return again
+
+
+def test_an_idle_partition_lets_the_others_go_on_once_it_was_read() -> None:
+    state = WindowState(WindowSpec(size=SIZE, lateness=0, idle_timeout=50), now_ms=0)
+    state.step(0, batch([(0, 10)], {0: 10}, 3), now_ms=10)
+    assert state.tick(dict.fromkeys(range(3), 55)) == []
+    assert state.step(1, batch([(0, 250)], {0: 250}, 3), now_ms=58) == []
+    assert state.waits(58)
+    assert state.tick({0: 58, 1: 58, 2: 57}) == []
+    assert totals(state.tick({0: 58, 1: 58, 2: 58})) == {0: 1}
+    assert not state.waits(59)

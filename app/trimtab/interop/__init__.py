@@ -1,0 +1,1 @@
+"""Versions in the formats of other tools."""
