@@ -241,6 +241,8 @@ def test_versions_travel_to_another_cluster(
     made = told(capsys, path, "registry", "export", f"{MODEL}@{newest}", "--out", str(file), "--chain")
     assert made["versions"][-1] == newest
     assert made["size_bytes"] == file.stat().st_size
+    folder = tmp_path / "mlflow"
+    told(capsys, path, "registry", "export", f"{MODEL}@{newest}", "--out", str(folder), "--mlflow")
     with another(kafka) as elsewhere:
         there = settings(elsewhere, race=race, probation={"enabled": False})
         path = written(there, tmp_path / "b")
@@ -251,12 +253,14 @@ def test_versions_travel_to_another_cluster(
             said = failed(capsys, path, "registry", "import", str(file), *wait)
             assert f"import with --version {newest + len(made['versions'])}, or higher" in said
             told(capsys, path, "registry", "import", str(file), "--version", "41", *wait)
+            told(capsys, path, "registry", "import", str(folder), "--version", "30", *wait)
             listed = told(capsys, path, "registry", "list")["versions"]
             assert {row["status"] for row in listed} == {"registered"}
             assert max(row["version"] for row in listed) == 41
             told(capsys, path, "registry", "promote", f"{MODEL}@{newest}", *wait)
         found = manifests(there)
         assert found[newest]["state_digest"] == manifests(here)[newest]["state_digest"]
+        assert found[30]["state_digest"] == found[newest]["state_digest"]
         assert json.loads(found[41]["imported"]["record"]) == manifests(here)[newest]
         assert found[41]["parent"] == (None if len(made["versions"]) == 1 else 40)
         word, why = verdict(there, 41)

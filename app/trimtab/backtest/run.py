@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from trimtab.drift import Nulls
 from trimtab.drift.evaluate import LEAST_REFERENCE
 from trimtab.errors import ConfigError
 from trimtab.events.examples import Examples
-from trimtab.profiles import PREDICTION, SCORE, Reference
+from trimtab.profiles import PREDICTION, SCORE, Reference, segment_rows
 from trimtab.profiles.groups import InputRows, PerformanceRows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
@@ -59,24 +59,33 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
         for feature, column in zip(model.categorical, history.features.categories, strict=True)
     }
     if model.columns.prediction is not None:
-        made = history.prediction
-        if isinstance(made, np.ndarray):
-            columns[PREDICTION] = made
+        predicted = history.prediction
+        if isinstance(predicted, np.ndarray):
+            columns[PREDICTION] = predicted
         else:
-            categories[PREDICTION] = made.to_list()
-    labelled = history.examples(model)
-    metrics: dict[str, float] = {}
-    if labelled is not None:
-        profile = PerformanceRows.profile([PerformanceRows.of(labelled[0])], model, None).performance
-        metrics = {} if profile is None else dict(performance.metrics(profile, model.task))
-    return Reference.of(
+            categories[PREDICTION] = predicted.to_list()
+    found = dict(zip(model.categorical, history.features.categories, strict=True))
+    made = Reference.of(
         f"{name}@{VERSION}",
         columns,
         categories,
-        metrics,
+        {},
         multivariate=model.drift.multivariate,
         sample=InputRows.of(history.predictions(name), model).sample(model),
+        segments=segment_rows(model, found),
     )
+    labelled = history.examples(model)
+    if labelled is None:
+        return made
+    rows, own = PerformanceRows.of(labelled[0]), segment_rows(model, labelled[0].features)
+    reached = {name: _reached(rows.take(at), model) for name, at in own.items()}
+    parts = {name: part.profile for name, part in made.segments.items()}
+    return replace(made, metrics=_reached(rows, model)).with_segments(parts, reached)
+
+
+def _reached(rows: PerformanceRows, model: ModelConfig) -> dict[str, float]:
+    profile = PerformanceRows.profile([rows], model, None).performance
+    return {} if profile is None else dict(performance.metrics(profile, model.task))
 
 
 def unusable(reference: Reference, model: ModelConfig) -> dict[str, int]:

@@ -81,6 +81,8 @@ def show(model: Model, *, version: Version = None, config: ConfigPath = None) ->
         *((name, p.count, p.missing_rate) for name, p in categorical.items()),
     ]:
         typer.echo(f"  {name}: {values:,} values, {100 * missing:.1f} % missing")
+    for name, part in found.segments.items():
+        typer.echo(f"  {name}: {part.profile.count:,} rows")
 
 
 @contextmanager

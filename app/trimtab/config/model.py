@@ -39,6 +39,8 @@ CATEGORICAL_STATISTICS = ("chi2", "psi", "js", "hellinger", "linf", "new_categor
 SAMPLE_ROWS = 512
 
 _DAY_MS = 86_400_000
+# A reference is one record of Kafka's, at most 4 MB; a profile may take 3 kB.
+_MOST_SEGMENT_PROFILES = 1_000
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -408,6 +410,7 @@ class ModelConfig(Strict):
         for name in self.segments:
             if not isinstance(self.features.get(name), CategoricalFeature):
                 raise ValueError(f"segments: {name!r} is not a categorical feature of this model")
+        self._few_segments()
         for name in self.drift.ignore:
             if name not in self.features:
                 raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
@@ -422,6 +425,14 @@ class ModelConfig(Strict):
                 raise ValueError(f"performance: {test.metric} does not fit task {self.task}")
         self._check_sequential()
         return self
+
+    def _few_segments(self) -> None:
+        number = sum(len(getattr(self.features[name], "values", ())) + 2 for name in self.segments)
+        if number * len(self.features) > _MOST_SEGMENT_PROFILES:
+            raise ValueError(
+                f"segments: {number} of {len(self.features)} features are over {_MOST_SEGMENT_PROFILES:,} profiles, "
+                "too many for one reference; name fewer segments, or fewer of their values"
+            )
 
     def _seasonal(self) -> None:
         season, window = self.reference.season, self.window

@@ -24,6 +24,7 @@ import yaml
 from trimtab.config import ModelConfig
 from trimtab.errors import RegistryError
 from trimtab.events import EventError, canonical_features
+from trimtab.registry.portable import Portable, write_export
 from trimtab.registry.records import manifest_sha256
 from trimtab.registry.snapshot import FORMAT_VERSION, load
 from trimtab.training.lineage import model_input
@@ -32,7 +33,7 @@ from trimtab.training.task import make_task
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MlflowModel", "read_mlflow", "write_mlflow"]
+__all__ = ["MlflowModel", "mlflow_as_export", "read_mlflow", "write_mlflow"]
 
 LOADER: Final = "trimtab.interop.mlflow"
 _DATA: Final = "trimtab"
@@ -92,6 +93,21 @@ def read_mlflow(folder: Path, max_bytes: int) -> tuple[dict[str, Any], bytes]:
         raise RegistryError(f"{folder}: its manifest is no JSON object")
     _require_same(manifest, data)
     return manifest, data
+
+
+def mlflow_as_export(folder: Path, path: Path, max_bytes: int) -> None:
+    """Write what ``trimtab registry export`` writes, of a folder that :func:`write_mlflow` wrote.
+
+    Raises
+    ------
+    RegistryError
+        As :func:`read_mlflow`.
+    """
+    manifest, data = read_mlflow(folder, max_bytes)
+    try:
+        write_export(path, manifest["model"], manifest["version"], [Portable(manifest, None, [data])])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RegistryError(f"{folder}: its manifest is damaged ({type(error).__name__}: {error})") from error
 
 
 class MlflowModel:

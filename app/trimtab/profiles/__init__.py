@@ -14,6 +14,7 @@ from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
 from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
 from trimtab.profiles.sample import RowSample
+from trimtab.profiles.segments import segment_rows
 from trimtab.profiles.window import WindowProfile
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "SCORE",
     "PREDICTION",
     "RECONSTRUCTION",
+    "segment_rows",
 ]

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from trimtab.config import ModelConfig
-from trimtab.events.columns import Categories, Column, IntArray
+from trimtab.events.columns import Column, IntArray
 from trimtab.events.examples import Examples
 from trimtab.events.tables import PredictionTable, Sources
 from trimtab.profiles.groups import Group, InputRows, PerformanceRows, split
 from trimtab.profiles.reference import Reference
+from trimtab.profiles.segments import segments_by
 
 __all__ = ["Partials"]
 
@@ -139,7 +140,7 @@ class Partials:
             # Whole rows are sampled once, not by segment.
             rows = replace(rows, time_ms=None)
         for name in self.model.segments:
-            texts, codes = self._segments(name, features[name])  # type: ignore[arg-type]  # it is categorical
+            texts, codes = segments_by(self.model, name, features[name])
             for (start_ms, of, code), where in split(starts, version, codes):
                 self._into((kind, of, texts[code], start_ms), rows, sources, where)
 
@@ -153,17 +154,6 @@ class Partials:
         if version not in self._references:
             self._references[version] = self._reference_of(version)
         return self._references[version]
-
-    def _segments(self, name: str, column: Categories) -> tuple[list[str], Any]:
-        """Texts of the segments of a feature, and the number of its text for each row."""
-        known = getattr(self.model.features[name], "values", ())
-        # An open-ended category must not make open-ended windows.
-        texts = [f"{name}={value}" for value in (*known, "(other)", "(missing)")]
-        place = {value: k for k, value in enumerate(known)}
-        other = len(known)
-        # The last entry is what -1, missing, picks.
-        to = np.array([place.get(value, other) for value in column.names] + [other + 1], np.int32)
-        return texts, to[column.codes]
 
     def _profile(self, key: _Key, group: Group) -> dict[str, Any]:
         kind, version, segment, start_ms = key

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import MAX_CATEGORIES, MAX_NAME_CHARS, MAX_NEW, CategoricalProfile
@@ -29,6 +32,8 @@ RECONSTRUCTION = "__reconstruction__"
 """Name under which each row's distance from what the reference's basis explains is profiled, as a numeric feature."""
 
 _OUTPUTS = frozenset({SCORE, PREDICTION})
+Metrics = Mapping[str, Mapping[str, float]]
+_MOST_SKETCH_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Reference:
     profile: WindowProfile
     metrics: Mapping[str, float] = field(default_factory=dict)
     basis: Basis | None = None
+    segments: Mapping[str, Self] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -62,6 +68,7 @@ class Reference:
         *,
         multivariate: bool = False,
         sample: RowSample | None = None,
+        segments: Mapping[str, npt.NDArray[np.bool_]] | None = None,
     ) -> Self:
         """Profile training data: numeric ``columns``, shape ``(n,)``, NaN for missing, and ``categories``.
 
@@ -71,7 +78,8 @@ class Reference:
 
         With ``multivariate`` a basis is made of the numeric features, and ``RECONSTRUCTION`` is profiled; there is
         none of fewer than two features that vary, of more than fifty, or of fewer than some sixty rows.
-        ``sample``, of the same rows, is kept in the profile.
+        ``sample``, of the same rows, is kept in the profile. ``segments`` names rows, shape ``(n,)``, that are also
+        profiled apart: :meth:`segment` is what their windows are compared with.
         """
         lengths = [len(column) for column in (*columns.values(), *categories.values())]
         basis, columns = _with_errors(columns) if multivariate else (None, columns)
@@ -81,7 +89,53 @@ class Reference:
             {name: _categorical(values) for name, values in categories.items()},
             sample=sample,
         )
-        return cls(id, profile, dict(metrics), basis)
+        whole = cls(id, profile, dict(metrics), basis)
+        parts = {name: whole._part(columns, categories, rows) for name, rows in (segments or {}).items()}
+        return whole.with_segments(parts)
+
+    def with_segments(self, profiles: Mapping[str, WindowProfile], metrics: Metrics | None = None) -> Self:
+        """The same with other segments: their profiles, in this reference's frames, and what was reached on them."""
+        reached = metrics or {}
+        parts = {
+            name: type(self)(f"{self.id}/{name}", profile, dict(reached.get(name, {})))
+            for name, profile in sorted(profiles.items())
+        }
+        return replace(self, segments=parts)
+
+    def segment(self, name: str) -> Self | None:
+        """What windows of a segment are compared with, ``""`` being all rows; None when it has no rows of it.
+
+        Never all rows in place of a segment: a segment differs from the rest, and honest windows would look drifted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> ages, old = np.array([20.0, 30.0, 70.0]), np.array([False, False, True])
+        >>> reference = Reference.of("r1", {"age": ages}, {}, {}, segments={"group=old": old})
+        >>> found = reference.segment("group=old")
+        >>> found.id, found.profile.numeric["age"].maximum, reference.segment("group=young")
+        ('r1/group=old', 70.0, None)
+        """
+        return self.segments.get(name) if name else self
+
+    def _part(
+        self,
+        columns: Mapping[str, FloatArray],
+        categories: Mapping[str, Sequence[str | None]],
+        rows: npt.NDArray[np.bool_],
+    ) -> WindowProfile:
+        """Profile of some of the rows, as windows of theirs are profiled."""
+        numeric = {}
+        for name, column in columns.items():
+            # Of errors, which are of odd rows only.
+            own = rows[1::2] if name == RECONSTRUCTION else rows
+            numeric[name] = NumericProfile.of(np.asarray(column)[own], self.frame(name))
+        chosen = np.flatnonzero(rows).tolist()
+        categorical = {
+            name: CategoricalProfile.of([values[row] for row in chosen], self.known(name))
+            for name, values in categories.items()
+        }
+        return WindowProfile(len(chosen), numeric, categorical)
 
     def frame(self, feature: str) -> Frame:
         """Frame in which windows of a numeric feature are profiled; ``IDENTITY`` when it is not known."""
@@ -95,16 +149,44 @@ class Reference:
 
     def to_wire(self) -> dict[str, Any]:
         """Plain types, for JSON and Avro."""
-        wire = {"id": self.id, "profile": self.profile.to_wire(), "metrics": dict(self.metrics)}
-        return wire if self.basis is None else wire | {"basis": self.basis.to_wire()}
+        wire: dict[str, Any] = {"id": self.id, "profile": self.profile.to_wire(), "metrics": dict(self.metrics)}
+        if self.basis is not None:
+            wire["basis"] = self.basis.to_wire()
+        if self.segments:
+            wire["segments"] = {
+                # There may be hundreds of profiles, and one record holds them all.
+                name: {"sketch": base64.b64encode(zlib.compress(part.profile.to_bytes())).decode()}
+                | {"metrics": dict(part.metrics)}
+                for name, part in sorted(self.segments.items())
+            }
+        return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Self:
         """Read what :meth:`to_wire` wrote; raises ``ValueError`` or ``KeyError`` as the profile does."""
-        metrics = {str(name): float(value) for name, value in wire["metrics"].items()}
         basis = wire.get("basis")
         made = None if basis is None else Basis.from_wire(basis)
-        return cls(str(wire["id"]), WindowProfile.from_wire(wire["profile"]), metrics, made)
+        whole = cls(str(wire["id"]), WindowProfile.from_wire(wire["profile"]), _metrics(wire["metrics"]), made)
+        parts = wire.get("segments") or {}
+        return whole.with_segments(
+            {str(name): _inflated(part["sketch"]) for name, part in parts.items()},
+            {str(name): _metrics(part["metrics"]) for name, part in parts.items()},
+        )
+
+
+def _inflated(sketch: str) -> WindowProfile:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(base64.b64decode(sketch), _MOST_SKETCH_BYTES)
+    except (zlib.error, TypeError) as error:
+        raise ValueError(f"reference: a segment's profile is damaged ({error})") from error
+    if not inflater.eof:
+        raise ValueError(f"reference: a segment's profile is cut off, or more than {_MOST_SKETCH_BYTES} bytes")
+    return WindowProfile.from_bytes(data)
+
+
+def _metrics(wire: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in wire.items()}
 
 
 def _with_errors(columns: Mapping[str, FloatArray]) -> tuple[Basis | None, Mapping[str, FloatArray]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trimtab.config import ModelConfig
@@ -26,7 +26,10 @@ class _Gathered:
     frames: int = 0
     windows: int = 0
     profile: WindowProfile | None = None
+    segments: dict[str, WindowProfile] = field(default_factory=dict)
     done: bool = False
+    # What its windows were compared with, once there are enough of them.
+    before: Reference | None = None
 
 
 class FirstWindows:
@@ -57,12 +60,15 @@ class FirstWindows:
         return {str(version): _to_wire(gathered) for version, gathered in sorted(self._versions.items())}
 
     def take_references(self) -> list[tuple[int, Reference]]:
-        """Versions and their references that are to be published, each once."""
+        """Versions and their references that are to be published, each once; after all windows that closed together."""
+        for version, gathered in self._versions.items():
+            if gathered.before is not None and gathered.profile is not None:
+                self._finish(version, gathered, gathered.profile, gathered.before)
         references, self._unpublished = self._unpublished, []
         return references
 
     def add(self, key: WindowKey, profile: WindowProfile, reference: Reference | None) -> None:
-        """A healthy window of inputs, of all segments together.
+        """A healthy window of inputs, of a segment or of all rows; that of all rows comes first.
 
         Parameters
         ----------
@@ -75,24 +81,40 @@ class FirstWindows:
         # What was published may not have arrived yet; windows that began before it did are in other frames.
         if gathered.done or key.reference != known or not (trained or known == gathered.reference):
             return
+        if key.segment:
+            before = gathered.segments.get(key.segment)
+            gathered.segments[key.segment] = profile if before is None else before.merge(profile)
+            return
         if not trained and gathered.frames < _MOST_FRAMES and (reference is None or _coarse(profile)):
             gathered.frames += 1
-            self._publish(key.version, gathered, f"frames-{gathered.frames}", _framed(profile), None)
+            self._publish(key.version, gathered, Reference(f"frames-{gathered.frames}", _framed(profile)))
+            return
+        if gathered.before is not None:
             return
         gathered.profile = profile if gathered.profile is None else gathered.profile.merge(profile)
         gathered.windows += 1
         if gathered.windows == self._model.reference.windows:
-            made = replace(gathered.profile, performance=None)
-            self._publish(key.version, gathered, f"first-{gathered.windows}", made, reference)
-            gathered.done, gathered.profile = True, None
+            # Windows of segments that closed together with this one are still to come.
+            gathered.before = reference
+
+    def _finish(self, version: int, gathered: _Gathered, profile: WindowProfile, before: Reference) -> None:
+        # What was found about the version, its metrics and which way features go together, stays.
+        made = replace(before, id=f"first-{gathered.windows}", profile=replace(profile, performance=None))
+        reached = {name: part.metrics for name, part in before.segments.items()}
+        self._publish(version, gathered, made, gathered.segments, reached)
+        gathered.done, gathered.profile, gathered.segments, gathered.before = True, None, {}, None
 
     def _publish(
-        self, version: int, gathered: _Gathered, what: str, profile: WindowProfile, before: Reference | None
+        self,
+        version: int,
+        gathered: _Gathered,
+        made: Reference,
+        segments: Mapping[str, WindowProfile] | None = None,
+        reached: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
-        # What was found about the version, its metrics and which way features go together, stays.
-        made = replace(before or Reference("", profile), id=f"{self._name}@{version}/{what}", profile=profile)
-        gathered.reference = made.id
-        self._unpublished.append((version, made))
+        named = replace(made, id=f"{self._name}@{version}/{made.id}").with_segments(segments or {}, reached)
+        gathered.reference = named.id
+        self._unpublished.append((version, named))
 
 
 def _framed(profile: WindowProfile) -> WindowProfile:
@@ -127,17 +149,29 @@ def _range(profile: NumericProfile) -> float:
 
 
 def _to_wire(gathered: _Gathered) -> dict[str, Any]:
-    sketch = None if gathered.profile is None else base64.b64encode(gathered.profile.to_bytes()).decode()
+    sketch = None if gathered.profile is None else _encoded(gathered.profile)
     return {
         "reference": gathered.reference,
         "frames": gathered.frames,
         "windows": gathered.windows,
         "sketch": sketch,
+        "segments": {name: _encoded(profile) for name, profile in sorted(gathered.segments.items())},
         "done": gathered.done,
     }
 
 
 def _from_wire(wire: Mapping[str, Any]) -> _Gathered:
     sketch = wire["sketch"]
-    profile = None if sketch is None else WindowProfile.from_bytes(base64.b64decode(sketch))
-    return _Gathered(wire["reference"], int(wire["frames"]), int(wire["windows"]), profile, bool(wire["done"]))
+    profile = None if sketch is None else _decoded(sketch)
+    # States of earlier releases have no segments.
+    segments = {str(name): _decoded(of) for name, of in wire.get("segments", {}).items()}
+    counts = int(wire["frames"]), int(wire["windows"])
+    return _Gathered(wire["reference"], *counts, profile, segments, bool(wire["done"]))
+
+
+def _encoded(profile: WindowProfile) -> str:
+    return base64.b64encode(profile.to_bytes()).decode()
+
+
+def _decoded(sketch: str) -> WindowProfile:
+    return WindowProfile.from_bytes(base64.b64decode(sketch))

@@ -345,10 +345,11 @@ class _Partition:
         alerts = []
         for model, closed in due:
             alerts += await self._judge(model, closed)
+            # First: what was published is in the state.
+            self._set_references(model)
             state: dict[str, bytes | None] = {model.name: orjson.dumps(model.snapshot())}
             for key, value in (state | model.verdicts.take_records()).items():
                 self._output.produce(self._topics.state, f"{ROLE}/{key}", value, self.tp.partition)
-            self._set_references(model)
         return alerts
 
     def _set_references(self, model: _Model) -> None:

@@ -13,6 +13,7 @@ from trimtab.config import ModelConfig, PerformanceTest
 from trimtab.drift import AUC, DOMAIN, Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
 from trimtab.profiles import RECONSTRUCTION, Reference, WindowProfile
+from trimtab.profiles.segments import others
 from trimtab.quality import CHECKS, problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
@@ -95,12 +96,16 @@ class Verdicts:
     def judge(
         self, window: ClosedWindow, reference: Reference | None, now_ms: int
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Metric records and alert records of one window; ``now_ms`` is wall time."""
+        """Metric records and alert records of one window; ``now_ms`` is wall time.
+
+        A segment's window is compared with the same segment of the reference.
+        """
         if self._calibration is not None:
             to_next_ms = self._model.window.hop or window.key.end_ms - window.key.start_ms
             self._calibration = replace(self._calibration, window_ms=to_next_ms)
         if window.key.kind == "performance":
-            metrics, findings = self._performance(window, reference)
+            own = None if reference is None else reference.segment(window.key.segment)
+            metrics, findings = self._performance(window, own)
         else:
             metrics, findings = self._inputs(window, reference)
         alerts = [alert for finding in findings for alert in self._records.apply(window.key, finding, now_ms)]
@@ -124,7 +129,8 @@ class Verdicts:
         if reference is None:
             self._remember(window, None, [], [])
             return metrics, []
-        against, verdicts = self._drifted(window, reference)
+        own = reference.segment(key.segment)
+        against, verdicts = self._drifted(window, reference, own)
         if self._calibration is not None:
             budget = self._calibration.budget
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
@@ -133,7 +139,7 @@ class Verdicts:
         spoilt = False
         for verdict in verdicts:
             evidence = self._measured(window, verdict, against, metrics)
-            wrong = self._quality(key, verdict, window, reference, findings, metrics)
+            wrong = own is not None and self._quality(key, verdict, window, own, findings, metrics)
             spoilt = spoilt or wrong or verdict.status == "missing"
             wrong = wrong or (spoilt and verdict.feature in _OF_WHOLE_ROWS)
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
@@ -144,7 +150,7 @@ class Verdicts:
         return metrics, findings
 
     def _measured(
-        self, window: ClosedWindow, verdict: FeatureVerdict, against: Reference, metrics: list[dict[str, Any]]
+        self, window: ClosedWindow, verdict: FeatureVerdict, against: Reference | None, metrics: list[dict[str, Any]]
     ) -> Evidence:
         """Add the metrics of one feature's statistics; returns them as evidence."""
         key, count, spec = window.key, window.profile.count, self._model.drift
@@ -186,12 +192,16 @@ class Verdicts:
         if self._first is not None and not key.segment and not wrong_with:
             self._first.add(key, profile, reference)
 
-    def _drifted(self, window: ClosedWindow, reference: Reference) -> tuple[Reference, list[FeatureVerdict]]:
-        """What the window is compared with: the reference or, where it moves, earlier windows; and the verdicts."""
-        spec, least, features = self._model.drift, self._model.window.min_count, self._model.features
+    def _drifted(
+        self, window: ClosedWindow, reference: Reference, own: Reference | None
+    ) -> tuple[Reference | None, list[FeatureVerdict]]:
+        """What the window is compared with and the verdicts: with its ``own`` reference, that of its segment, or, where
+        references move, with earlier windows in the frames of the whole ``reference``."""
+        spec, least = self._model.drift, self._model.window.min_count
+        features = others(self._model, window.key.segment)
         history = None if self._moving is None else self._moving.before(window.key)
         if history is None:
-            return reference, drift.evaluate(reference, window.profile, spec, least, features, self._calibration)
+            return own, drift.evaluate(own, window.profile, spec, least, features, self._calibration)
         calibration = None if self._calibration is None else replace(self._calibration, history=history)
         against = history.reference(reference) if history else reference
         found = drift.evaluate(against, window.profile, spec, least, features, calibration)

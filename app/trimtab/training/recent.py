@@ -11,7 +11,7 @@ import numpy as np
 from trimtab.config import ModelConfig
 from trimtab.events.columns import Categories, FloatArray
 from trimtab.events.examples import Examples
-from trimtab.profiles import Reference, RowSample
+from trimtab.profiles import Reference, RowSample, segment_rows
 from trimtab.training.lineage import Batch
 
 __all__ = ["Recent"]
@@ -56,7 +56,15 @@ class Recent:
         }
         rows = config.drift.sample_rows
         sample = reduce(RowSample.merge, (_sample(part, config) for part in parts)) if rows and parts else None
-        return Reference.of(name, columns, categories, metrics, multivariate=config.drift.multivariate, sample=sample)
+        return Reference.of(
+            name,
+            columns,
+            categories,
+            metrics,
+            multivariate=config.drift.multivariate,
+            sample=sample,
+            segments=segment_rows(config, {name: Categories.of(categories[name]) for name in config.segments}),
+        )
 
 
 def _numbers(examples: Examples, feature: str) -> FloatArray:

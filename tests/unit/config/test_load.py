@@ -20,6 +20,7 @@ models:
     factory: {class: "a.b:C", args: {rate: 1e-6, since: 2020-01-01}}
 """
 SECRET = "hunter2"
+MANY = f"{{type: categorical, values: {[str(k) for k in range(499)]}}}"
 
 
 def parse(text: str, **variables: str) -> Config:
@@ -99,6 +100,9 @@ class TestMessages:
             (BASE + "data_dir: [x]", "t.yaml:8: data_dir: must be text, not a list"),
             (BASE + "    triggers: {drift: yes}",
              "t.yaml:8: models.credit-eu.triggers.drift: must be true or false, not 'yes'"),
+            (BASE.replace("{type: categorical, values: [no, 007, x]}", MANY) + "    segments: [plan]",
+             "t.yaml:2: models.credit-eu: segments: 501 of 2 features are over 1,000 profiles, too many for one "
+             "reference; name fewer segments, or fewer of their values"),
             (BASE + "    segments: plan", "t.yaml:8: models.credit-eu.segments: must be a list, not 'plan'"),
             (BASE + "    drift: {alpha: x}", "t.yaml:8: models.credit-eu.drift.alpha: must be a number, not 'x'"),
             (BASE + "    window: {size: 7x}", "t.yaml:8: models.credit-eu.window.size: not a duration: '7x'; "

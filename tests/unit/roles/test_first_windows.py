@@ -131,5 +131,25 @@ def test_verdicts_gather_healthy_windows_of_all_segments_together() -> None:
     assert verdicts.snapshot()["first"]["1"]["windows"] == 2
     [(version, made)] = judge(5)
     assert (version, made.profile.count) == (1, 600)
+    assert made.segments == {}
     assert judge(6) == judge(7) == judge(8) == judge(9) == []
     assert verdicts.snapshot()["first"]["1"]["sketch"] is None
+
+
+def test_segments_are_gathered_beside_through_restarts() -> None:
+    first, columns = FirstWindows("m", MODEL), {"x": DRAW.normal(size=500), "y": DRAW.normal(size=500)}
+    trained = Reference.of("m@1", columns, {}, {}).with_segments({"c=a": WindowProfile(9)}, {"c=a": {"accuracy": 0.8}})
+    for k in range(3):
+        first = FirstWindows("m", MODEL, orjson.loads(orjson.dumps(first.snapshot())))
+        for segment, count in (("", 100), ("c=a", 60), ("c=b", 40)):
+            rows = {name: DRAW.normal(size=count) for name in ("x", "y")}
+            first.add(key(k, trained, 1, segment), profile(trained, **rows), trained)
+    [(_, made)] = first.take_references()
+    assert made.profile.count == 300
+    assert {name: (part.id, part.profile.count) for name, part in made.segments.items()} == {
+        "c=a": ("m@1/first-3/c=a", 180),
+        "c=b": ("m@1/first-3/c=b", 120),
+    }
+    assert [dict(part.metrics) for part in made.segments.values()] == [{"accuracy": 0.8}, {}]
+    assert first.take_references() == []
+    assert first.snapshot()["1"]["segments"] == {}

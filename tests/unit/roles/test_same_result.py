@@ -15,7 +15,7 @@ from trimtab.drift import AUC, Nulls
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.columns import Categories
 from trimtab.events.tables import PredictionTable, Sources
-from trimtab.profiles import Reference, RowSample, WindowProfile
+from trimtab.profiles import Reference, RowSample, WindowProfile, segment_rows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import WindowState
@@ -39,7 +39,8 @@ WINDOWS: dict[str, dict[str, int]] = {
 DRAW = np.random.default_rng(12)
 NUMBERS, TEXTS = {"x": DRAW.normal(size=500)}, ["a", "b", "a", None] * 125
 ROWS = RowSample.of(512, np.arange(500), NUMBERS, {"c": Categories.of(TEXTS)})
-REFERENCE = Reference.of("m@1", NUMBERS, {"c": TEXTS}, {}, sample=ROWS)
+SEGMENTS = segment_rows(MODEL, {"c": Categories.of(TEXTS)})
+REFERENCE = Reference.of("m@1", NUMBERS, {"c": TEXTS}, {}, sample=ROWS, segments=SEGMENTS)
 NULLS = Nulls(100)
 
 
