@@ -44,7 +44,8 @@ def model_settings(options: Options) -> dict[str, Any]:
         },
     }
     if options.segments:
-        features["segment"] = {"type": "categorical"}
+        values = [f"s{k}" for k in range(options.segments)]
+        features["segment"] = {"type": "categorical", "values": values}
         settings["segments"] = ["segment"]
     return settings
 

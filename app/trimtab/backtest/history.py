@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trimtab.config import ModelConfig
+from trimtab.config import ModelConfig, TableColumns
 from trimtab.config.infer import MISSING_TEXTS
 from trimtab.errors import ConfigError
 from trimtab.events import EventError, canonical_value
@@ -59,6 +59,12 @@ class History:
     def __len__(self) -> int:
         return self.rows.size
 
+    @property
+    def is_predicted(self) -> bool:
+        """Whether any row has a prediction."""
+        made = self.prediction
+        return bool((made.codes >= 0).any() if isinstance(made, Categories) else not np.isnan(made).all())
+
     def take(self, where: slice) -> History:
         """Some of the rows."""
         return History(
@@ -94,7 +100,7 @@ class History:
 
     def examples(self, model: ModelConfig) -> tuple[Examples, Sources] | None:
         """The rows that have a label as examples, with their sources; None when none has, or nothing was predicted."""
-        if self.label is None or model.columns.prediction is None:
+        if self.label is None or not self.is_predicted:
             return None
         codes = self.label.codes >= 0 if isinstance(self.label, Categories) else ~np.isnan(self.label)
         where = np.flatnonzero(codes)
@@ -119,8 +125,13 @@ class History:
         return Sources(0, self.rows, self.time_ms)
 
 
-def read_history(path: Path, model: ModelConfig) -> History:
+def read_history(path: Path, model: ModelConfig, *, features_only: bool = False) -> History:
     """Read a ``.csv``, ``.csv.gz`` or ``.parquet`` file by the model's features and ``columns``.
+
+    Parameters
+    ----------
+    features_only
+        Of ``columns``, those that the file has not are done without.
 
     Raises
     ------
@@ -128,6 +139,8 @@ def read_history(path: Path, model: ModelConfig) -> History:
         If the file cannot be read, a column is not there, its times go back, or no row can be used.
     """
     columns = read_columns(path)
+    if features_only:
+        model = _narrowed(model, columns)
     named = {f"columns.{what}": name for what, name in model.columns.model_dump().items() if name is not None}
     for what, name in {**dict.fromkeys(model.features), **named}.items():
         column = name or what
@@ -147,6 +160,12 @@ def read_history(path: Path, model: ModelConfig) -> History:
         row, why = next(iter(history.refused.items()))
         raise ConfigError(f"{path}: no row can be used; row {row}: {why}")
     return history
+
+
+def _narrowed(model: ModelConfig, columns: Collection[str]) -> ModelConfig:
+    """The model with those ``columns`` that there are."""
+    there = {what: name if name in columns else None for what, name in model.columns.model_dump().items()}
+    return model.model_copy(update={"columns": TableColumns(**there)})
 
 
 class _Reader:

@@ -58,7 +58,7 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
         feature: column.to_list()
         for feature, column in zip(model.categorical, history.features.categories, strict=True)
     }
-    if model.columns.prediction is not None:
+    if history.is_predicted:
         predicted = history.prediction
         if isinstance(predicted, np.ndarray):
             columns[PREDICTION] = predicted

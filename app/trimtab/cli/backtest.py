@@ -30,8 +30,9 @@ def backtest(
     *,
     from_topic: Annotated[bool, typer.Option("--from-topic", help="Take what the input topics hold.")] = False,
     since: Annotated[
-        str, typer.Option(help="With --from-topic: how far back, such as 7d, or an ISO 8601 time.")
-    ] = "30d",
+        str | None,
+        typer.Option(help="With --from-topic: how far back, or an ISO 8601 time [default: 30d]."),
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model [default: the only one].")] = None,
     reference: Annotated[Path | None, typer.Option(help="Another file to compare with.")] = None,
     reference_rows: Annotated[
@@ -50,13 +51,18 @@ def backtest(
 
     if (file is None) != from_topic:
         raise ConfigError("give a file, or --from-topic")
+    if file is not None and since is not None:
+        raise ConfigError("--since goes with --from-topic; of a file, take the rows that you want")
+    for path in (json_file, plot):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
     if reference is not None and reference_rows is not None:
         raise ConfigError("give --reference or --reference-rows, not both")
     source: _Source | _Topics
     if file is None:
         if reference_rows is not None:
             raise ConfigError("--reference-rows goes with a file; give --reference FILE, or none for the versions' own")
-        source = _Topics(since, reference, healthy_until)
+        source = _Topics(since or "30d", reference, healthy_until)
     else:
         source = _Source(file, reference, reference_rows, healthy_until)
     found = source.run(config, model)
@@ -91,7 +97,7 @@ class _Source:
         name, spec = _model(config, model)
         history = read_history(self._file, spec)
         if self._reference is not None:
-            before, where = read_history(self._reference, spec), str(self._reference)
+            before, where = read_history(self._reference, spec, features_only=True), str(self._reference)
         else:
             count = self._rows or spec.first_version_after
             if count >= len(history):
@@ -107,6 +113,8 @@ class _Source:
         findings = backtest(name, spec, made, history)
         until = _time_of(self._healthy_until, history.rows, history.time_ms)
         found = report(name, spec, findings, About.of(history), until)
+        if spec.reference.from_ == "first_windows":
+            typer.echo(f"note: first_windows are of live streams; compared with {where}", err=True)
         against = {"from": where, "rows": len(before), "too_few": unusable(made, spec)}
         return {"file": str(self._file), "reference": against, **found}
 
@@ -138,7 +146,7 @@ class _Topics:
             references = References(index)
             given = None
             if self._reference is not None:
-                given = reference_of(name, spec, read_history(self._reference, spec))
+                given = reference_of(name, spec, read_history(self._reference, spec, features_only=True))
 
             def of(version: int) -> Any:
                 return references.get(name, version) if given is None else given

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
 from trimtab.cli.common import AsJson, ConfigPath, load_connected
-from trimtab.errors import KafkaError
+from trimtab.errors import KafkaError, TrainingError, TrimtabError
+
+if TYPE_CHECKING:
+    from trimtab.config import Config
 
 __all__ = ["register"]
 
@@ -21,27 +25,45 @@ def register(app: typer.Typer) -> None:
 
 
 def check(*, config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Check the configuration, that Kafka answers, and the topics; exit code 2 or 3 tells which failed."""
+    """Check the configuration, the models on made-up examples, Kafka and the topics; exit code 2, 6 or 3 tells which
+    failed."""
     from trimtab.kafka.clients import admin, connect
     from trimtab.kafka.topics import check_topics
 
     loaded = load_connected(config)
+    unfit = _unfit(loaded)
+    if unfit and not as_json:
+        raise TrainingError("; ".join(unfit))
     connect(loaded.kafka)
     problems = check_topics(admin(loaded.kafka), loaded.kafka)
     if as_json:
         found = {
-            "ok": not problems,
+            "ok": not unfit and not problems,
             "bootstrap_servers": loaded.kafka.bootstrap_servers,
             "models": sorted(loaded.models),
-            "problems": problems,
+            "problems": unfit + problems,
         }
         typer.echo(json.dumps(found))
-        raise typer.Exit(KafkaError.exit_code if problems else 0)
+        raise typer.Exit(TrainingError.exit_code if unfit else KafkaError.exit_code if problems else 0)
     if problems:
         raise KafkaError("; ".join(problems))
     typer.echo(
         f"All is well: {len(loaded.models)} model(s), Kafka at {loaded.kafka.bootstrap_servers}, topics present."
     )
+
+
+def _unfit(config: Config) -> list[str]:
+    """What is wrong with the models that are to be trained."""
+    from trimtab.training.conformance import try_model
+
+    found = []
+    for name, model in config.models.items():
+        try:
+            if model.labels:
+                try_model(model)
+        except TrimtabError as error:
+            found.append(f"models.{name}: {error}")
+    return found
 
 
 @topics.command("create")

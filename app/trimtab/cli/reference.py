@@ -50,7 +50,7 @@ def set_(
     loaded = load_connected(config)
     with _registry(loaded, model) as index:
         of = _version(index, model, version)
-    history = read_history(file, loaded.models[model])
+    history = read_history(file, loaded.models[model], features_only=True)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     made = reference_of(model, loaded.models[model], history)
     # The name tells versions of a reference apart: windows that were begun against another one stay with that.
@@ -62,7 +62,7 @@ def set_(
         typer.echo(too_few(short), err=True)
     if history.refused:
         row, why = next(iter(sorted(history.refused.items())))
-        typer.echo(f"{len(history.refused):,} rows were left out, such as row {row}: {why}")
+        typer.echo(f"warning: {len(history.refused):,} rows were left out, such as row {row}: {why}", err=True)
 
 
 @reference.command("show")

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trimtab.config.consistency import require_consistent
 from trimtab.config.duration import Milliseconds, format_ms, parse_rate
 from trimtab.config.sequential import SequentialSpec
+from trimtab.config.statistics import CATEGORICAL_STATISTICS, NUMERIC_STATISTICS
 
 __all__ = [
     "AbsenceSpec",
@@ -34,13 +36,9 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NUMERIC_STATISTICS = ("psi", "js", "hellinger", "ks", "cvm", "wasserstein", "energy", "mean", "spread")
-CATEGORICAL_STATISTICS = ("chi2", "psi", "js", "hellinger", "linf", "new_categories")
 SAMPLE_ROWS = 512
 
 _DAY_MS = 86_400_000
-# A reference is one record of Kafka's, at most 4 MB; a profile may take 3 kB.
-_MOST_SEGMENT_PROFILES = 1_000
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -58,6 +56,12 @@ class NumericFeature(Strict):
     type: Literal["numeric"] = "numeric"
     min: float | None = None
     max: float | None = None
+
+    @model_validator(mode="after")
+    def _domain(self) -> Self:
+        if self.min is not None and self.max is not None and not self.min <= self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}, so that every value is out of domain")
+        return self
 
 
 class CategoricalFeature(Strict):
@@ -232,8 +236,8 @@ class AbsenceSpec(Strict):
     ``stale`` is how long a service may take to serve another champion: it is known without being told, so it is on.
     """
 
-    predictions: Milliseconds | None = None
-    labels: Milliseconds | None = None
+    predictions: Milliseconds | None = Field(default=None, gt=0)
+    labels: Milliseconds | None = Field(default=None, gt=0)
     stale: Milliseconds | None = Field(default=600_000, gt=0)
 
 
@@ -407,52 +411,5 @@ class ModelConfig(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name in self.segments:
-            if not isinstance(self.features.get(name), CategoricalFeature):
-                raise ValueError(f"segments: {name!r} is not a categorical feature of this model")
-        self._few_segments()
-        for name in self.drift.ignore:
-            if name not in self.features:
-                raise ValueError(f"drift.ignore: {name!r} is not a feature of this model")
-        self._seasonal()
-        if self.quality.volume is not None and self.window.count is not None:
-            raise ValueError(
-                "quality.volume: windows by count all have the same number of events; leave one of them out"
-            )
-        regression = {"mae", "rmse"}
-        for test in self.performance:
-            if (test.metric in regression) != (self.task == "regression"):
-                raise ValueError(f"performance: {test.metric} does not fit task {self.task}")
-        self._check_sequential()
+        require_consistent(self)
         return self
-
-    def _few_segments(self) -> None:
-        number = sum(len(getattr(self.features[name], "values", ())) + 2 for name in self.segments)
-        if number * len(self.features) > _MOST_SEGMENT_PROFILES:
-            raise ValueError(
-                f"segments: {number} of {len(self.features)} features are over {_MOST_SEGMENT_PROFILES:,} profiles, "
-                "too many for one reference; name fewer segments, or fewer of their values"
-            )
-
-    def _seasonal(self) -> None:
-        season, window = self.reference.season, self.window
-        if season is None:
-            return
-        if window.count is not None:
-            raise ValueError(
-                "reference.season: a window by count is at no fixed time of a season; leave out window.count"
-            )
-        if season < window.size or season % window.pane:
-            raise ValueError(
-                f"reference.season: {format_ms(season)} must hold a whole number of windows of {format_ms(window.size)}"
-            )
-
-    def _check_sequential(self) -> None:
-        if self.sequential and not self.labels:
-            raise ValueError("sequential: its detectors look at labelled examples, and labels is false; leave one out")
-        seen: set[tuple[str, str]] = set()
-        for spec in self.sequential:
-            spec.check_task(self.task)
-            if (spec.detector, spec.on) in seen:
-                raise ValueError(f"sequential: {spec.detector} on {spec.on} is there twice; remove one of them")
-            seen.add((spec.detector, spec.on))

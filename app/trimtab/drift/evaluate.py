@@ -131,8 +131,6 @@ class _Feature:
         if self._is_missing(spec, level):
             status = "missing"
             exceeded.add(MISSING_RATE)
-        elif self.before.count == 0:
-            status = "no_reference"
         elif self.after.count < min_count:
             status = "too_few"
         elif 0 < enough <= len(exceeded) and self.name not in spec.ignore:
@@ -193,14 +191,16 @@ def _measured(
     after = window.find(feature) or _all_missing(before, window.count)
     if not _comparable(before, after):
         return FeatureVerdict(feature, "no_reference")
-    if after.total < min_count or 0 < before.count < LEAST_REFERENCE:
+    if before.count == 0:
+        return FeatureVerdict(feature, "no_reference")
+    if after.total < min_count or before.count < LEAST_REFERENCE:
         return FeatureVerdict(feature, "too_few")
     kind: Kind = "numeric" if isinstance(before, NumericProfile) else "categorical"
     configured = [s for s in statistics(kind) if s.name in spec.thresholds or s.name == MISSING_RATE]
     measured = {s.name: s.function(before, after) for s in configured}
     # Simulation is dear; where there is no effect its answer changes nothing.
     effect = any(measured[name].value >= limit for name, limit in spec.thresholds.items() if name in measured)
-    if calibration is None or not effect or min(before.count, after.count) == 0:
+    if calibration is None or not effect or after.count == 0:
         return _Feature(feature, before, after, measured, None)
     tested = [s for s in configured if s.name in spec.thresholds]
     for s in tested:

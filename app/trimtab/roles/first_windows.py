@@ -39,7 +39,7 @@ class FirstWindows:
     reference's frames. One that has none is profiled in frames that know nothing, too coarse for features far from
     zero: so its first windows are spent on finding frames, published as references without values.
 
-    A reference that was set by hand is let be.
+    A reference that was set by hand is let be. Where references move, a version that has none needs only frames.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class FirstWindows:
     def __init__(self, name: str, model: ModelConfig, state: Mapping[str, Any] | None = None) -> None:
         self._name = name
         self._model = model
+        self._only_frames = model.reference.from_ == "moving"
         self._versions = {int(version): _from_wire(wire) for version, wire in (state or {}).items()}
         self._unpublished: list[tuple[int, Reference]] = []
 
@@ -78,6 +79,8 @@ class FirstWindows:
         gathered = self._versions.setdefault(key.version, _Gathered())
         known = None if reference is None else reference.id
         trained = known == f"{self._name}@{key.version}"
+        if trained and self._only_frames:
+            return
         # What was published may not have arrived yet; windows that began before it did are in other frames.
         if gathered.done or key.reference != known or not (trained or known == gathered.reference):
             return
@@ -89,7 +92,10 @@ class FirstWindows:
             gathered.frames += 1
             self._publish(key.version, gathered, Reference(f"frames-{gathered.frames}", _framed(profile)))
             return
-        if gathered.before is not None:
+        if self._only_frames:
+            # Later windows may lie elsewhere: that is drift, and no reason for others.
+            gathered.done = True
+        if gathered.done or gathered.before is not None:
             return
         gathered.profile = profile if gathered.profile is None else gathered.profile.merge(profile)
         gathered.windows += 1

@@ -60,7 +60,7 @@ class Verdicts:
         wire = state or {}
         kind = model.reference.from_
         self._moving = Moving(name, model, earlier) if kind == "moving" else None
-        self._first = FirstWindows(name, model, wire.get("first")) if kind == "first_windows" else None
+        self._first = FirstWindows(name, model, wire.get("first")) if kind != "training" else None
         self._name = name
         self._model = model
         self._calibration: Calibration | None = None
@@ -131,6 +131,8 @@ class Verdicts:
             return metrics, []
         own = reference.segment(key.segment)
         against, verdicts = self._drifted(window, reference, own)
+        # One that only says in which frames to profile has no values.
+        known = own if own is not None and own.profile.count else against
         if self._calibration is not None:
             budget = self._calibration.budget
             for name, value in (("false_alarm_level", budget.last_level), ("false_alarms_spent", budget.spent)):
@@ -139,7 +141,7 @@ class Verdicts:
         spoilt = False
         for verdict in verdicts:
             evidence = self._measured(window, verdict, against, metrics)
-            wrong = own is not None and self._quality(key, verdict, window, own, findings, metrics)
+            wrong = known is not None and self._quality(key, verdict, window, known, findings, metrics)
             spoilt = spoilt or wrong or verdict.status == "missing"
             wrong = wrong or (spoilt and verdict.feature in _OF_WHOLE_ROWS)
             for kind, signals in (("missing", _MISSING), ("drift", _DRIFT)):
@@ -203,10 +205,10 @@ class Verdicts:
         if history is None:
             return own, drift.evaluate(own, window.profile, spec, least, features, self._calibration)
         calibration = None if self._calibration is None else replace(self._calibration, history=history)
-        against = history.reference(reference) if history else reference
+        against: Reference | None = history.reference(reference) if history else reference
         found = drift.evaluate(against, window.profile, spec, least, features, calibration)
         if not history:
-            found = [replace(verdict, measured={}) for verdict in found]
+            against, found = own, [replace(verdict, measured={}) for verdict in found]
         if len(history) < self._model.reference.least:
             found = [replace(v, status="too_few", exceeded=()) if v.status in _DRIFT else v for v in found]
         return against, found

@@ -20,11 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.config import ModelConfig
+from trimtab.errors import TrainingError
 from trimtab.performance import metrics as performance_metrics
 from trimtab.profiles import PerformanceProfile
 from trimtab.registry.snapshot import dump
 from trimtab.sequential.watch import Alarm, Sequential, SequentialState
 from trimtab.training.betting import BettingTest
+from trimtab.training.conformance import fails_on
 from trimtab.training.decisions import Appointment, Decision, Deletion, Note, Promotion, Rollback
 from trimtab.training.factory import build
 from trimtab.training.inventory import Inventory, said
@@ -103,10 +105,15 @@ class Trainer:
         for learnt in asked:
             learnt.ask(batch.offset)
         learns = [lineage.model.learn_one for lineage in lineages]
-        for x, label, y in zip(xs, labels, self._task.targets(labels), strict=True):
-            score(x, label)
-            for learn in learns:
-                learn(x, y)
+        x: dict[str, Any] = {}
+        try:
+            for x, label, y in zip(xs, labels, self._task.targets(labels), strict=True):
+                score(x, label)
+                for learn in learns:
+                    learn(x, y)
+        # Whatever the user's model raises.
+        except Exception as error:
+            raise TrainingError(f"{self.name}: examples, offset {batch.offset}: {fails_on(x, error)}") from error
         state.event_time_ms = int(batch.examples.time_ms.max(initial=state.event_time_ms))
         for learnt in self._ranges(lineages):
             learnt.extend(batch)

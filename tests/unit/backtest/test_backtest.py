@@ -15,7 +15,7 @@ from trimtab.cli.main import run
 from trimtab.config import DriftSpec, ModelConfig
 from trimtab.drift import DOMAIN, evaluate
 from trimtab.errors import ConfigError
-from trimtab.profiles import NumericProfile, WindowProfile
+from trimtab.profiles import PREDICTION, NumericProfile, WindowProfile
 
 ROWS, SHIFT = 4_000, 3_000
 
@@ -393,3 +393,33 @@ def test_the_words_say_which_alarms_no_budget_covers(tmp_path: Path, capsys: pyt
     said = capsys.readouterr().out
     assert "alarms (1 of sequential detectors, outside any budget) in" in said
     assert " sequential  " in said
+
+
+def test_a_reference_may_have_the_features_alone(table: Path, tmp_path: Path) -> None:
+    rows = [line.split(",")[1:4] for line in lines()]
+    bare = tmp_path / "features.csv"
+    bare.write_text("\n".join(",".join(row) for row in rows) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no column 'label'"):
+        read_history(bare, model())
+    before = read_history(bare, model(), features_only=True)
+    made = reference_of("m", model(), before)
+    whole = reference_of("m", model(), read_history(table, model()))
+    assert made.metrics == {}
+    assert PREDICTION not in made.profile.categorical
+    assert made.profile.numeric["x"] == whole.profile.numeric["x"]
+    (tmp_path / "x.csv").write_text("x,y\n1,2\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no column 'c'"):
+        read_history(tmp_path / "x.csv", model(), features_only=True)
+
+
+def test_what_a_file_has_no_use_for_is_refused(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "trimtab.yaml"
+    assert run(["init", str(table), "--label", "label", "--out", str(config)]) == 0
+    capsys.readouterr()
+    for options, said in (
+        (["--since", "7d"], "--since goes with --from-topic"),
+        (["--plot", str(tmp_path / "none" / "x.png")], "make it first"),
+        (["--json", str(tmp_path / "none" / "x.json")], "make it first"),
+    ):
+        assert run(["backtest", str(table), "--config", str(config), *options]) == 2
+        assert said in capsys.readouterr().err

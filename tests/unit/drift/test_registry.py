@@ -1,6 +1,6 @@
 import pytest
 
-from trimtab.config.model import CATEGORICAL_STATISTICS, NUMERIC_STATISTICS
+from trimtab.config.statistics import CATEGORICAL_STATISTICS, NUMERIC_STATISTICS
 from trimtab.drift import Measured, names, statistic
 
 

@@ -28,7 +28,7 @@ MODEL = ModelConfig.model_validate(
         "features": {
             "x": {"type": "numeric"},
             "region": {"type": "categorical", "values": ["north", "south"]},
-            "tier": {"type": "categorical"},
+            "tier": {"type": "categorical", "values": ["gold"]},
         },
         "segments": ["region", "tier"],
         "window": {"size": SIZE},
@@ -265,7 +265,8 @@ def segments_of(row: Row) -> list[str]:
     """Segments as documented: known categories, '(missing)', and '(other)' for all the rest."""
     region, tier = row.features.get("region"), row.features.get("tier")
     known = region if region in ("north", "south") else "(missing)" if region is None else "(other)"
-    return [f"region={known}", "tier=(missing)" if tier is None else "tier=(other)"]
+    of_tier = "(missing)" if tier is None else "gold" if tier == "gold" else "(other)"
+    return [f"region={known}", f"tier={of_tier}"]
 
 
 @briefly

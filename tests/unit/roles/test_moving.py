@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trimtab.config import ModelConfig
 from trimtab.drift import Nulls
-from trimtab.profiles import NumericProfile, Reference, WindowProfile
+from trimtab.profiles import IDENTITY, NumericProfile, Reference, WindowProfile
 from trimtab.roles.moving import Moving
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import ClosedWindow, WindowKey
@@ -219,3 +219,32 @@ def test_the_p_value_is_right_for_normal_and_for_wild_days() -> None:
         ]
         assert 0.03 < np.mean(np.array(found) <= 0.05) < 0.055
         assert 0.002 < np.mean(np.array(found) <= 0.01) < 0.014
+
+
+def test_it_begins_by_itself_where_there_is_no_reference() -> None:
+    """Version 0, a model of the service's own, of a pressure in pascals: frames are found first."""
+    draw = np.random.default_rng(2)
+    verdicts, known, statuses = Verdicts("m", model(), NULLS), None, []
+    for k in range(14):
+        values = draw.normal(101_300 + 200 * (k == 13), 50, size=400)
+        numeric = {"x": NumericProfile.of(values, IDENTITY if known is None else known.frame("x"))}
+        of = WindowKey("inputs", 0, None if known is None else known.id, "", k * HOUR_MS, (k + 1) * HOUR_MS)
+        metrics, alerts = verdicts.judge(ClosedWindow(of, WindowProfile(400, numeric), 0, {}), known, 0)
+        statuses.append(next((m["status"] for m in metrics if m["feature"] == "x"), "none"))
+        for version, made in verdicts.take_references():
+            assert (version, made.profile.count) == (0, 0)
+            known = made
+    assert known is not None
+    assert known.id in ("m@0/frames-1", "m@0/frames-2")
+    began = statuses.index("ok")
+    assert began <= 7
+    assert set(statuses[:began]) <= {"none", "no_reference", "too_few"}
+    assert statuses[began:] == ["ok"] * (13 - began) + ["drift"]
+    assert [(alert["feature"], alert["state"]) for alert in alerts] == [("x", "firing")]
+
+
+def test_a_trained_version_keeps_its_reference() -> None:
+    verdicts = Verdicts("m", model(), NULLS)
+    for k in range(9):
+        judged(verdicts, k, x=DRAW.normal(size=100), y=DRAW.normal(size=100))
+    assert verdicts.take_references() == []

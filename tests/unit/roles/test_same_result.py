@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from trimtab.drift import AUC, Nulls
 from trimtab.events.chunks import ChunkDecoder
 from trimtab.events.columns import Categories
 from trimtab.events.tables import PredictionTable, Sources
-from trimtab.profiles import Reference, RowSample, WindowProfile, segment_rows
+from trimtab.performance import metrics
+from trimtab.profiles import PerformanceProfile, Reference, RowSample, WindowProfile, segment_rows
 from trimtab.profiles.partials import Partials
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import WindowState
@@ -182,3 +184,24 @@ def test_what_breaks_it_is_found_out() -> None:
     other = [dict(row) for row in rows]
     other[100]["features"] = {**rows[100]["features"], "x": 0.123}
     assert played(other, 3, 5, shuffle=False, crash=False) != calm
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 9), st.sampled_from(["binary", "regression"]))
+def test_the_same_performance(seed: int, parts: int, task: Any) -> None:
+    """Losses of widely different sizes, whose float sum depends on their order."""
+    draw = np.random.default_rng(seed)
+    label, score = draw.integers(0, 2, EVENTS), draw.beta(0.1, 0.1, EVENTS)
+    values = draw.normal(size=EVENTS) * 10.0 ** draw.integers(-9, 9, EVENTS)
+
+    def profile(rows: Any) -> PerformanceProfile:
+        if task == "regression":
+            return PerformanceProfile.of_regression(values[rows], np.zeros(len(rows)))
+        texts = label[rows].astype(str).tolist()
+        return PerformanceProfile.of_classification(texts, texts, score[rows].tolist())
+
+    order = draw.permutation(EVENTS)
+    pieces = [profile(piece) for piece in np.array_split(order, parts)]
+    merged = reduce(PerformanceProfile.merge, pieces)
+    assert metrics(merged, task) == metrics(profile(np.arange(EVENTS)), task)
+    assert metrics(reduce(PerformanceProfile.merge, pieces[::-1]), task) == metrics(merged, task)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
-from trimtab.config import ModelConfig, parse_config
+from trimtab.config import FactorySpec, ModelConfig, parse_config
+from trimtab.errors import TrainingError
 from trimtab.events import Example
 from trimtab.events.examples import Examples
 from trimtab.registry import dump, load, state_digest
@@ -172,3 +174,23 @@ def test_a_record_without_examples_changes_nothing_but_the_offset() -> None:
     before = trainer.state.event_time_ms, trainer.state.count
     assert trainer.on_batch(Batch(10_000, "ff", Examples.of([], CONFIGURED))) == []
     assert (trainer.state.event_time_ms, trainer.state.count, trainer.state.offset) == (*before, 10_000)
+
+
+class Failing:
+    """A user's model with a bug."""
+
+    def learn_one(self, x: Any, y: Any) -> None:
+        """Raise."""
+        raise ValueError("no\nmore")
+
+    def predict_one(self, x: Any) -> bool:
+        """Always."""
+        return True
+
+
+def test_a_model_that_fails_is_named_with_the_record() -> None:
+    factory = FactorySpec.model_validate({"class": f"{__name__}:Failing"})
+    trainer, first = Trainer("m", config().model_copy(update={"factory": factory})), log(5, 5)[0]
+    said = r"^m: examples, offset 0: the model fails on \{a: float, b: float\}: ValueError: no more; a model is given"
+    with pytest.raises(TrainingError, match=said):
+        trainer.on_batch(first)
