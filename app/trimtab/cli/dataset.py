@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import AsJson, ConfigPath, load_connected, print_table
+from trimtab.cli.common import AsJson, ConfigPath, load_connected, named, print_table, registry_index
 
 if TYPE_CHECKING:
     from trimtab.config import Config, DriftSpec
@@ -48,9 +48,9 @@ def export(
     from trimtab.dataset import export_dataset
 
     loaded = load_connected(config)
-    model, number = _named(loaded, version)
+    model, number = named(loaded, version)
     source = source_of(loaded, model, archive)
-    with _index(loaded) as index, _progress("reading", "examples") as tell:
+    with registry_index(loaded) as index, _progress("reading", "examples") as tell:
         _require(index, model, number)
         done = export_dataset(loaded, index, model, number, out, from_scratch=from_scratch, source=source, tell=tell)
     if as_json:
@@ -130,12 +130,12 @@ def _sides(config: Config, names: tuple[str, str], archive: Path | None) -> list
     from trimtab.dataset import is_exported, summary_of_folder, summary_of_version
 
     found = []
-    with _index(config) as index, _progress("reading", "examples") as tell:
+    with registry_index(config) as index, _progress("reading", "examples") as tell:
         for name in names:
             if is_exported(name):
                 found.append(summary_of_folder(Path(name)))
                 continue
-            model, number = _named(config, name)
+            model, number = named(config, name)
             _require(index, model, number)
             found.append(summary_of_version(config, index, model, number, source_of(config, model, archive), tell))
     return found
@@ -207,17 +207,6 @@ def _known(config: Config, model: str) -> None:
         raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
 
 
-def _named(config: Config, text: str) -> tuple[str, int]:
-    """Model and version of ``credit@7``; raises ConfigError."""
-    from trimtab.errors import ConfigError
-
-    model, at, number = text.rpartition("@")
-    if not at or not (number.isascii() and number.isdigit()):
-        raise ConfigError(f"{text!r} is no version and no exported folder; write MODEL@V, such as {model or text}@1")
-    _known(config, model)
-    return model, int(number)
-
-
 def _require(index: RegistryIndex, model: str, version: int) -> None:
     """Raise ConfigError unless the registry has, or had, the version."""
     from trimtab.errors import ConfigError
@@ -226,19 +215,6 @@ def _require(index: RegistryIndex, model: str, version: int) -> None:
     if index.manifest(model, version) is None and index.refusal(version_key(model, version)) is None:
         known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
         raise ConfigError(f"{model} has no version {version}; there are: {known}")
-
-
-@contextmanager
-def _index(config: Config) -> Iterator[RegistryIndex]:
-    from trimtab.registry.index import RegistryIndex
-    from trimtab.registry.signing import Trust
-
-    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
-    index.start()
-    try:
-        yield index
-    finally:
-        index.close()
 
 
 @contextmanager

@@ -106,7 +106,9 @@ def _categories(left: Summary, right: Summary) -> dict[str, dict[str, list[str]]
 
 
 def _drift(left: Summary, right: Summary, spec: DriftSpec) -> list[FeatureVerdict]:
-    """One verdict for each feature that both sides have as the same kind, and for the label."""
+    """One verdict for each feature that both sides have as the same kind, and for the label; none of an empty side."""
+    if not left.rows or not right.rows:
+        return []
     _, numbers, texts = left.profiled()
     rows, more_numbers, more_texts = right.profiled()
     reference = Reference.of(left.name, numbers, texts, {})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from tests.unit.dataset.samples import PARTITION, TOPIC, Log
 from trimtab.dataset import Archive, ArchiveGone, Catalogue, archiving, fill, with_archive
 from trimtab.dataset import files as whole_files
 from trimtab.dataset.archive import INDEX, PART
-from trimtab.dataset.records import read_records
+from trimtab.dataset.records import RecordWriter, read_records
 from trimtab.errors import ConfigError
 from trimtab.kafka.log import LogDamaged
 from trimtab.verification import Record
@@ -63,10 +66,8 @@ def test_whatever_happens_each_record_is_there_once(
         elif what == "die":
             with pytest.MonkeyPatch.context() as patch:
                 die_at(patch, number)
-                try:
+                with contextlib.suppress(Killed):
                     run(folder, log, file_bytes)
-                except Killed:
-                    pass
         elif (folder / INDEX).exists():
             # Retention takes only what was archived.
             log.low = max(log.low, min(number + log.low, Archive.open(folder, "m").catalogue.next_offset))
@@ -87,8 +88,8 @@ def die_at(patch: pytest.MonkeyPatch, number: int) -> None:
     """Die before the ``number``-th step that a disk could see."""
     left = [number]
 
-    def before(real):  # type: ignore[no-untyped-def]
-        def step(*arguments, **named):  # type: ignore[no-untyped-def]
+    def before(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **named: Any) -> Any:
             left[0] -= 1
             if left[0] < 0:
                 raise Killed
@@ -100,8 +101,8 @@ def die_at(patch: pytest.MonkeyPatch, number: int) -> None:
         patch.setattr(Path, name, before(getattr(Path, name)))
     for module in (archiving, whole_files):
         patch.setattr(module, "sync", before(module.sync))
-    patch.setattr(archiving.RecordWriter, "add", before(archiving.RecordWriter.add))
-    patch.setattr(archiving.RecordWriter, "_flush", before(archiving.RecordWriter._flush))
+    patch.setattr(RecordWriter, "add", before(RecordWriter.add))
+    patch.setattr(RecordWriter, "_flush", before(RecordWriter._flush))
 
 
 def test_who_dies_at_any_step_leaves_whole_files(tmp_path: Path) -> None:
@@ -174,13 +175,13 @@ def test_what_was_lost_is_told_and_not_made_up(tmp_path: Path) -> None:
         list(Archive.open(tmp_path, "m").read(TOPIC, PARTITION, 3, log.end - 1))
 
 
-@pytest.mark.parametrize("low", range(0, 12))
+@pytest.mark.parametrize("low", range(12))
 def test_archive_and_log_are_read_as_one(tmp_path: Path, low: int) -> None:
     log = filled(8)
     run(tmp_path, log)
     log.low = low
     source = with_archive(log.read, Archive.open(tmp_path, "m"))
-    for first in range(0, log.end):
+    for first in range(log.end):
         for last in range(first, log.end):
             wanted = [record for record in log.records if first <= record.offset <= last]
             assert list(source(TOPIC, PARTITION, first, last)) == wanted
@@ -226,6 +227,9 @@ def test_another_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    with archiving._locked(tmp_path), pytest.raises(ConfigError, match="another process is archiving"):
-        with archiving._locked(tmp_path):
-            pass
+    with (
+        archiving._locked(tmp_path),
+        pytest.raises(ConfigError, match="another process is archiving"),
+        archiving._locked(tmp_path),
+    ):
+        pass

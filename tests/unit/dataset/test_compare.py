@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_an_empty_side_says_nothing() -> None:
 def test_of_many_rows_some_are_kept_evenly(pieces: int) -> None:
     rows = 1_000
     cuts = [rows * at // pieces for at in range(pieces + 1)]
-    parts = [(at, simple(a, b - a)) for at, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False))]
+    parts = [(at, simple(a, b - a)) for at, (a, b) in enumerate(pairwise(cuts))]
     found = summary("m@1", *parts, most_rows=300)
     kept, numbers, texts = found.profiled()
     assert found.rows == rows
