@@ -89,6 +89,8 @@ class Trainer:
             "changed_ms": now_ms(),
         }
         publication.index(champion_key(model), alias)
+        publication.serve(version_key(model, version), manifest)
+        publication.serve(champion_key(model), alias)
         if commit:
             self.commit()
         return ref
@@ -107,6 +109,6 @@ class Trainer:
             "published_ms": started_ms,
             "snapshot": ref.to_wire() | wrong,
         }
-        publication.index(online_key(model), record)
+        publication.serve(online_key(model), record)
         self.commit()
         return ref

@@ -36,9 +36,9 @@ def canary(trainer: Trainer, version: int, share: float, data: bytes | None = No
     if data is not None:
         ref = publication.snapshot(f"{MODEL}/chunks/{version}", MODEL, data)
         manifest = {"model": MODEL, "version": version, "examples": {"last_offset": 0}, "snapshot": ref.to_wire()}
-        publication.index(version_key(MODEL, version), manifest)
+        publication.serve(version_key(MODEL, version), manifest)
     alias = {"model": MODEL, "alias": "canary", "version": version, "share": share, "reason": "canary"}
-    publication.index(canary_key(MODEL), alias | {"changed_ms": now_ms()})
+    publication.serve(canary_key(MODEL), alias | {"changed_ms": now_ms()})
     trainer.commit()
 
 
@@ -71,7 +71,7 @@ def test_a_canary_is_served_for_its_share_and_then_promoted_without_a_load(kafka
         assert held is not None
         # The alias moves on, the manifest stays: what was the canary's model is the champion's.
         publication = trainer.begin()
-        publication.index("credit/aliases/champion", {"version": 2, "changed_ms": now_ms()})
+        publication.serve("credit/aliases/champion", {"version": 2, "changed_ms": now_ms()})
         trainer.commit()
         assert until(lambda: name_of(follower) == "credit@2")
         assert follower.served is not None

@@ -90,7 +90,7 @@ def test_an_online_champion_by_order_learns_on_from_its_snapshot(kafka: KafkaCon
     assert max(manifests(config)) > 1
     assert [type(one) for one in order(config, MODEL, "rollback", 1)] == [Rollback]
     found = manifests(config)[1]
-    with registry(config) as index:
+    with registry(config, serving=MODEL) as index:
         online = dict(index.online(MODEL) or {})
     assert online["version"] == 1
     assert online["learnt_offset"] > found["examples"]["last_offset"]

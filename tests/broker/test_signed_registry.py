@@ -33,6 +33,7 @@ from trimtab.registry.records import (
 )
 from trimtab.registry.signing import SignatureRefused, Signer, Trust
 from trimtab.roles.trained_partition import TrainedPartition
+from trimtab.roles.trainer_records import Standing
 
 YES, NO = trained(True), trained(False)
 PAIRS = {id: new_key("ed25519") for id in ("old", "new")}
@@ -88,7 +89,7 @@ def test_a_service_ignores_what_is_forged_tells_of_it_and_goes_on(
             (online_key(MODEL), first[version_key(MODEL, 1)] | {"version": 2, "learnt_offset": 99}),
         ]
         for count, (key, record) in enumerate(forged, start=3):
-            write(config, key, orjson.dumps(record))
+            write(config, key, orjson.dumps(record), serving=True)
             assert until(lambda count=count: follower.stats.refused >= count), key  # type: ignore[misc]
         assert name_of(follower) == "credit@2"
         assert follower.predict({"x": 1.0}).value == "1"
@@ -162,7 +163,12 @@ def test_the_trainer_signs_all_that_it_writes_and_restores_only_what_is_signed(k
     trust, topics = Trust.of(with_section(config, section("old"))), Topics(kafka.topic_prefix)
     table = read_table(kafka, topics.registry, INDEX_PARTITION)
     records = {key: orjson.loads(value) for key, value in table.items() if is_index_key(key)}
-    assert {key.split("/")[1] for key in records} == {"versions", "references", "aliases", "online"}
+    assert {key.split("/")[1] for key in records} == {"versions", "references", "aliases"}
+    served = read_table(kafka, topics.serving, partition_of(MODEL, kafka.partitions))
+    copies = {key: orjson.loads(value) for key, value in served.items()}
+    assert {key.split("/")[1] for key in copies} == {"versions", "aliases", "online"}
+    assert all(copies[key] == record for key, record in records.items() if key in copies)
+    records |= copies
     for key, record in records.items():
         trust.check("registry", key, record)
     assert verdict(config, 2) == ("reproduced", "")
@@ -207,8 +213,13 @@ def test_a_rollback_names_the_manifest_it_goes_back_to(kafka: KafkaConfig) -> No
     trainer.version(1, YES)
     named = stands(config, champion_key(MODEL))["manifest_sha256"]
     partition = TrainedPartition(config, partition_of(MODEL, kafka.partitions))
-    assert partition._manifest_of(MODEL, 1) == named
-    assert partition._manifest_of(MODEL, 9) == ""
+    for version, wanted in ((1, named), (9, "")):
+        standing = Standing()
+        partition._fetch_manifest(MODEL, version, standing)
+        assert standing.manifests == {version: wanted}
+        assert bool(standing.serving) == bool(wanted)
     Trainer(kafka).version(1, NO)
-    assert partition._manifest_of(MODEL, 1) == ""
+    standing = Standing()
+    partition._fetch_manifest(MODEL, 1, standing)
+    assert (standing.manifests, standing.serving) == ({1: ""}, {})
     partition.close()

@@ -102,8 +102,8 @@ def configured(kafka: KafkaConfig, mode: str, **family: Any) -> Config:
 
 
 @contextmanager
-def registry(config: Config) -> Iterator[RegistryIndex]:
-    index = RegistryIndex(config.kafka, "test-verify", Trust.of(config))
+def registry(config: Config, serving: str | None = None) -> Iterator[RegistryIndex]:
+    index = RegistryIndex(config.kafka, "test-verify", Trust.of(config), serving=serving)
     index.start()
     try:
         yield index
@@ -137,9 +137,10 @@ def publish(config: Config, manifest: dict[str, Any], changes: dict[str, Any]) -
     write(config, version_key(MODEL, 1), orjson.dumps(sealed))
 
 
-def write(config: Config, key: str, value: bytes) -> None:
-    sender = producer(config.kafka, "test")
-    sender.produce(Topics(config.kafka.topic_prefix).registry, value, key.encode(), INDEX_PARTITION)
+def write(config: Config, key: str, value: bytes, *, serving: bool = False) -> None:
+    sender, topics = producer(config.kafka, "test"), Topics(config.kafka.topic_prefix)
+    home = partition_of(MODEL, config.kafka.partitions) if serving else INDEX_PARTITION
+    sender.produce(topics.serving if serving else topics.registry, value, key.encode(), home)
     assert sender.flush(10) == 0
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ from trimtab.client.choice import Target, targets
 from trimtab.client.pulse import Pulse, instance_name
 from trimtab.client.refusals import RefusalAlert
 from trimtab.client.replica import Replica
+from trimtab.client.served import FollowerStats, ServedModel, ServedPrediction
 from trimtab.client.writing import Writer
 from trimtab.config import Config, ModelConfig, load_config
 from trimtab.errors import ConfigError, KafkaError, RegistryError
@@ -54,44 +55,6 @@ _LOOK_AGAIN_S = 5.0
 _REFRESH_S = 2.0
 
 _NO_LOCK = nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model in service. ``record`` is the manifest or online record it came from; do not let ``model`` learn."""
-
-    name: str
-    version: int
-    learnt_offset: int | None
-    model: Any
-    record: Mapping[str, Any]
-    loaded_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ServedPrediction:
-    """What the served model says; all None while there is no model yet. Pass ``name`` on as ``served``.
-
-    ``stale``: for more than ``max_behind_s`` it is not known that this is what the registry asks for.
-    """
-
-    value: str | float | None
-    score: float | None
-    name: str | None
-    stale: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FollowerStats:
-    """``last_reload_ms`` is the time from the change (its record's wall clock) to the swap here.
-
-    ``last_refusal`` says what was refused last, and why.
-    """
-
-    reloads: int
-    refused: int
-    last_reload_ms: float | None
-    last_refusal: str | None = None
 
 
 class ModelFollower:
@@ -178,7 +141,7 @@ class ModelFollower:
         if self._thread is not None:
             return self
         deadline = time.monotonic() + timeout_s
-        index = RegistryIndex(self._kafka, f"trimtab-follower-{self._model}", self._trust)
+        index = RegistryIndex(self._kafka, f"trimtab-follower-{self._model}", self._trust, serving=self._model)
         index.subscribe(self._on_record)
         index.start(timeout_s)
         self._index = index

@@ -29,6 +29,7 @@ class TopicSpec:
     retention_ms: int = 7 * _DAY_MS
     max_message_bytes: int = 1_100_000
     segment_ms: int | None = None
+    segment_bytes: int = 67_108_864
 
 
 TOPICS: tuple[TopicSpec, ...] = (
@@ -43,6 +44,15 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("followers", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
     TopicSpec("commands", retention_ms=365 * _DAY_MS),
     TopicSpec("registry", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
+    # What services read when they start: only closed segments are compacted, so they are small.
+    TopicSpec(
+        "serving",
+        cleanup="compact",
+        retention_ms=-1,
+        max_message_bytes=_INPUT_BYTES,
+        segment_ms=600_000,
+        segment_bytes=1_048_576,
+    ),
     TopicSpec("state", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
     TopicSpec("audit", retention_ms=-1),
     TopicSpec("dead-letters", retention_ms=90 * _DAY_MS),
@@ -183,7 +193,7 @@ def _settings(spec: TopicSpec) -> dict[str, str]:
         # Only closed segments are compacted.
         settings |= {
             "segment.ms": str(spec.segment_ms),
-            "segment.bytes": "67108864",
+            "segment.bytes": str(spec.segment_bytes),
             "min.cleanable.dirty.ratio": "0.2",
         }
     return settings

@@ -1,4 +1,4 @@
-"""A live view of the registry's index: every committed record of partition 0, kept up to date by a thread."""
+"""A live view of the registry's index, or of what services need of it, kept up to date by a thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError, RegistryError
 from trimtab.kafka.clients import consumer, message_of
-from trimtab.kafka.topics import Topics
+from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
 from trimtab.registry.records import (
     INDEX_PARTITION,
@@ -52,12 +52,19 @@ class RegistryIndex:
         Name shown in the brokers' logs. No consumer group is joined and nothing is committed.
     trust
         Which signatures are believed; of what is not, the index goes on with the last that was.
+    serving
+        A model: follow only what services need of it, from the topic ``serving``: the aliases, the manifests that they
+        name, and the online state. However many versions there were, that is little.
     """
 
-    def __init__(self, config: KafkaConfig, client_id: str, trust: Trust = TRUSTING) -> None:
+    def __init__(
+        self, config: KafkaConfig, client_id: str, trust: Trust = TRUSTING, *, serving: str | None = None
+    ) -> None:
         self._config = config
         self._client_id = client_id
-        self._topic: str = Topics(config.topic_prefix).registry
+        topics = Topics(config.topic_prefix)
+        self._topic: str = topics.registry if serving is None else topics.serving
+        self._partition = INDEX_PARTITION if serving is None else partition_of(serving, config.partitions)
         self._records = TrustedRecords(trust)
         # References as they were parsed, with the record each was parsed from.
         self._references: dict[str, tuple[Record, Reference]] = {}
@@ -88,7 +95,7 @@ class RegistryIndex:
         self._asker = consumer(self._config, f"{self._client_id}-end", isolation_level="read_uncommitted")
         try:
             self._require_topic(timeout_s)
-            self._consumer.assign([TopicPartition(self._topic, INDEX_PARTITION, OFFSET_BEGINNING)])
+            self._consumer.assign([TopicPartition(self._topic, self._partition, OFFSET_BEGINNING)])
             self._thread = threading.Thread(
                 target=self._run, args=(self._consumer,), name="trimtab-registry-index", daemon=True
             )
@@ -232,7 +239,7 @@ class RegistryIndex:
         """Offset behind the last record, that of an open transaction included."""
         from confluent_kafka import KafkaException, TopicPartition
 
-        partition = TopicPartition(self._topic, INDEX_PARTITION)
+        partition = TopicPartition(self._topic, self._partition)
         why = f"no answer within {timeout_s:.0f} s"
         while (left_s := deadline - time.monotonic()) > 0:
             try:

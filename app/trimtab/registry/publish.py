@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +11,7 @@ import orjson
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError, RegistryError
 from trimtab.kafka.clients import not_stored
-from trimtab.kafka.topics import Topics
+from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.records import (
     INDEX_PARTITION,
     ChunkRef,
@@ -61,6 +61,7 @@ class Publication:
         signer: Signer = UNSIGNED,
     ) -> None:
         self._topic: str = Topics(config.topic_prefix).registry
+        self._serving: str = Topics(config.topic_prefix).serving
         self._producer = producer
         self._partitions = partitions
         self._timeout_s = timeout_s
@@ -105,12 +106,19 @@ class Publication:
             why = failures[0] if failures else f"{left} records not stored within {self._timeout_s:.0f} s"
             raise KafkaError(f"{self._topic}: cannot publish {key_prefix}: {why}; abort, then publish again")
 
-    def index(self, key: str, record: dict[str, Any] | None) -> None:
+    def index(self, key: str, record: Mapping[str, Any] | None) -> None:
         """Produce an index record, signed; None removes the key."""
+        self._produce(key, self._signed(key, record), INDEX_PARTITION, None)
+
+    def serve(self, key: str, record: Mapping[str, Any] | None) -> None:
+        """Likewise in the topic ``serving``, which services follow: a copy of the index records that they need."""
+        home = partition_of(key.partition("/")[0], self._partitions)
+        self._produce(key, self._signed(key, record), home, None, self._serving)
+
+    def _signed(self, key: str, record: Mapping[str, Any] | None) -> bytes | None:
         if not is_index_key(key):
             raise RegistryError(f"{key!r} is no key of the registry's index; make it with trimtab.registry.records")
-        value = None if record is None else orjson.dumps(self._signer.signed("registry", key, record))
-        self._produce(key, value, INDEX_PARTITION, None)
+        return None if record is None else orjson.dumps(self._signer.signed("registry", key, record))
 
     def remove(self, keys: Iterable[str], model: str) -> None:
         """Let Kafka compact chunks of a model away."""
@@ -118,13 +126,16 @@ class Publication:
         for key in keys:
             self._produce(key, None, partition, None)
 
-    def _produce(self, key: str, value: bytes | None, partition: int, report: _Report | None) -> None:
+    def _produce(
+        self, key: str, value: bytes | None, partition: int, report: _Report | None, topic: str | None = None
+    ) -> None:
         from confluent_kafka import KafkaException
 
+        to = topic or self._topic
         try:
-            self._producer.produce(self._topic, value, key.encode(), partition, on_delivery=report)
+            self._producer.produce(to, value, key.encode(), partition, on_delivery=report)
         except (KafkaException, BufferError) as error:
-            raise KafkaError(f"{self._topic}: cannot publish {key}: {error}; abort, then publish again") from error
+            raise KafkaError(f"{to}: cannot publish {key}: {error}; abort, then publish again") from error
 
 
 class _Report:

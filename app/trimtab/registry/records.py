@@ -66,7 +66,7 @@ CHUNK_BYTES: Final = 900_000
 
 
 INLINE_BYTES = 16_384
-"""An online state up to this size is carried by its index record; larger ones would burden every reader's start."""
+"""An online state up to this size is carried by its record; larger ones would burden every reader's start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from trimtab.kafka.clients import connect
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.topics import Topics
 from trimtab.registry.index import RegistryIndex
-from trimtab.registry.signing import Trust
+from trimtab.registry.records import online_key
+from trimtab.registry.signing import SIGNATURE, SignatureRefused, Trust
 from trimtab.roles.dashboard_page import render
 from trimtab.roles.process import StopSignal, data_dir
 
@@ -39,11 +40,15 @@ class Board:
         self._performance: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in config.models}
         self._firing: dict[str, dict[str, Any]] = {}
         self._dead_letters: dict[str, int] = {}
+        self._trust = Trust.of(config)
+        self._online: dict[str, dict[str, Any]] = {}
 
     def take(self, topic: str, record: dict[str, Any]) -> None:
-        """One record of ``metrics``, ``alerts`` or ``dead-letters``."""
+        """One record of ``metrics``, ``alerts``, ``serving`` or ``dead-letters``."""
         with self._lock:
-            if topic == "dead-letters":
+            if topic == "serving":
+                self._take_online(record)
+            elif topic == "dead-letters":
                 self._dead_letters[record["reason"]] = self._dead_letters.get(record["reason"], 0) + 1
             elif topic == "alerts":
                 if record["state"] == "firing":
@@ -56,19 +61,29 @@ class Board:
                 if before is None or before["end_ms"] <= record["end_ms"]:
                     latest[record["statistic"]] = record
 
+    def _take_online(self, record: dict[str, Any]) -> None:
+        name = record.get("model")
+        if "learnt_offset" not in record or name not in self._config.models:
+            return
+        try:
+            self._trust.check("registry", online_key(name), record)
+        except SignatureRefused as refused:
+            log.warning("%s; it is not shown", refused)
+            return
+        self._online[name] = {key: value for key, value in record.items() if key not in ("snapshot", SIGNATURE)}
+
     def state(self, index: RegistryIndex) -> dict[str, Any]:
         """Everything the page shows, as plain JSON."""
         with self._lock:
             firing = list(self._firing.values())
             performance = {name: dict(latest) for name, latest in self._performance.items()}
-            dead = dict(self._dead_letters)
+            dead, online = dict(self._dead_letters), dict(self._online)
         models = {}
         for name, model in self._config.models.items():
-            online = index.online(name) if model.mode == "online" else None
             models[name] = {
                 "mode": model.mode,
                 "champion": index.champion(name),
-                "online": None if online is None else {k: v for k, v in online.items() if k != "snapshot"},
+                "online": online.get(name) if model.mode == "online" else None,
                 "performance": performance[name],
                 "alerts": [alert for alert in firing if alert["model"] == name],
                 "versions": [_brief(manifest) for manifest in index.versions(name)[: -SHOWN_VERSIONS - 1 : -1]],
@@ -107,7 +122,7 @@ def run(config: Config, instance: str) -> None:
 def _read(config: Config, board: Board, stop: StopSignal) -> None:
     """Follow the topics; after an error, from the beginning again once Kafka answers."""
     topics = Topics(config.kafka.topic_prefix)
-    names = [topics.metrics, topics.alerts, topics.dead_letters]
+    names = [topics.metrics, topics.alerts, topics.serving, topics.dead_letters]
     import orjson
 
     while not stop.is_set():

@@ -30,6 +30,7 @@ from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
     INDEX_PARTITION,
     INLINE_BYTES,
+    champion_key,
     chunk_keys,
     inline_snapshot,
     manifest_sha256,
@@ -50,6 +51,7 @@ from trimtab.roles.trainer_records import (
     publish_pin,
     publish_promotion,
     publish_registration,
+    publish_serving,
 )
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.sequential.watch import alarm_record
@@ -94,6 +96,7 @@ class TrainedModel:
     held: list[Callable[[], Any]] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     standing: Standing = field(default_factory=Standing)
+    alias: dict[str, Any] = field(default_factory=dict)
 
 
 class TrainedPartition:
@@ -116,6 +119,8 @@ class TrainedPartition:
         """Fence whoever trained this partition before, and restore every model."""
         await self._output.start()
         self.models = await asyncio.get_running_loop().run_in_executor(None, self._restore)
+        for model in self.models.values():
+            await self._serve_again(model)
 
     def close(self) -> None:
         """Stop; what is not committed is learnt again by the next owner."""
@@ -221,7 +226,7 @@ class TrainedPartition:
             record = online_record(model.trainer.name, inline_snapshot(data), meta, _now_ms())
             key = online_key(model.trainer.name)
             value = orjson.dumps(self._signer.signed("registry", key, record))
-            self._direct.produce(self._topics.registry, value, key.encode(), INDEX_PARTITION)
+            self._direct.produce(self._topics.serving, value, key.encode(), self.number)
             self._direct.poll(0)
 
     def _online_state(self, model: TrainedModel) -> tuple[bytes, dict[str, int]] | None:
@@ -250,7 +255,7 @@ class TrainedPartition:
             partitions = self._config.kafka.partitions
             publish_promotion(publication, trainer, made, decision, self._topics, partitions, standing)
         elif isinstance(decision, Rollback | Appointment):
-            publish_alias(publication, trainer.name, decision, standing, _now_ms())
+            publish_alias(publication, trainer, decision, standing, _now_ms())
         elif isinstance(decision, Pin):
             publish_pin(publication, trainer.name, decision, made.made_ms)
         elif isinstance(decision, Deletion):
@@ -264,18 +269,20 @@ class TrainedPartition:
         new = {one.decision.version for one in made if isinstance(one.decision, Promotion)}
         gone: set[int] = set()
         for decision in (one.decision for one in made):
-            if isinstance(decision, Rollback | Appointment) and decision.version not in standing.manifests.keys() | new:
-                standing.manifests[decision.version] = self._manifest_of(name, decision.version)
+            if isinstance(decision, Rollback | Appointment) and decision.version not in standing.serving.keys() | new:
+                self._fetch_manifest(name, decision.version, standing)
             if isinstance(decision, Deletion):
                 gone |= set(decision.versions) - standing.chunks.keys()
         if gone:
             table = self._registry()
             standing.chunks |= {version: chunk_keys(name, self._manifest(name, version, table)) for version in gone}
 
-    def _manifest_of(self, name: str, version: int) -> str:
-        """Hash of a version's manifest from the registry, for one published long ago; empty for none."""
+    def _fetch_manifest(self, name: str, version: int, standing: Standing) -> None:
+        """Know the manifest of a version that was published long ago; one that is gone has an empty hash."""
         record = self._manifest(name, version, self._registry())
-        return manifest_sha256(record) if record else ""
+        standing.manifests[version] = manifest_sha256(record) if record else ""
+        if record:
+            standing.serving[version] = record
 
     def _manifest(self, name: str, version: int, table: Mapping[str, bytes]) -> dict[str, Any]:
         """A version's manifest; empty for one that is not there or not to be believed."""
@@ -312,7 +319,29 @@ class TrainedPartition:
         names = [n for n in self._config.models if partition_of(n, self._config.kafka.partitions) == self.number]
         models = {name: self._restore_one(name, table.get(_state_key(name))) for name in names}
         self._index = None
+        served = read_table(self._config.kafka, self._topics.serving, self.number)
+        for name, model in models.items():
+            versions = version_key(name, 0)[:-1]
+            numbers = [key.removeprefix(versions) for key in served if key.startswith(versions)]
+            found = {int(n): self._manifest(name, int(n), served) for n in numbers if n.isdecimal()}
+            for version, manifest in found.items():
+                if manifest:
+                    model.standing.serving[version] = manifest
+                    model.standing.manifests.setdefault(version, manifest_sha256(manifest))
+            model.alias = _fields(served.get(champion_key(name), b""))
         return models
+
+    async def _serve_again(self, model: TrainedModel) -> None:
+        """Services may lack the champion: an earlier release wrote it for the registry alone."""
+        name, champion = model.trainer.name, model.trainer.champion
+        if champion is None or model.alias.get("version") == champion.version:
+            return
+        table = await asyncio.get_running_loop().run_in_executor(None, self._registry)
+        alias, version = _fields(table.get(champion_key(name), b"")), champion.version
+        manifest = self._manifest(name, version, table)
+        if manifest and alias.get("version") == version:
+            model.standing.serving[version], model.published_offset = manifest, -1
+            await self._transaction(lambda p: publish_serving(p, name, version, alias, model.standing))
 
     def _restore_one(self, name: str, value: bytes | None) -> TrainedModel:
         config = self._config.models[name]

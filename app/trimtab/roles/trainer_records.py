@@ -93,6 +93,8 @@ class Decided:
 class Standing:
     """What is to be known of the registry: each version's ``manifest_sha256`` and keys of chunks, and the alias's time.
 
+    ``serving`` are the manifests in the topic of that name, by version; they are not in the checkpoint.
+
     Examples
     --------
     >>> standing = Standing({1: "ab"}, changed_ms=50)
@@ -103,6 +105,7 @@ class Standing:
     manifests: dict[int, str] = field(default_factory=dict)
     changed_ms: int = 0
     chunks: dict[int, list[str]] = field(default_factory=dict)
+    serving: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Standing:
@@ -204,16 +207,39 @@ def publish_promotion(
     standing.note(promotion.version, sealed)
     publication.index(version_key(name, promotion.version), sealed)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
+    standing.serving[promotion.version] = sealed
     reason = "first" if promotion.candidate == "first" else "promotion"
-    publication.index(champion_key(name), standing.alias(name, promotion.version, reason, made.made_ms))
+    _point(publication, trainer, promotion.version, reason, standing, made.made_ms)
 
 
 def publish_alias(
-    publication: Publication, name: str, made: Rollback | Appointment, standing: Standing, now_ms: int
+    publication: Publication, trainer: Trainer, made: Rollback | Appointment, standing: Standing, now_ms: int
 ) -> None:
     """The alias goes to a version that is there."""
     reason = "rollback" if isinstance(made, Rollback) else "promotion"
-    publication.index(champion_key(name), standing.alias(name, made.version, reason, now_ms))
+    _point(publication, trainer, made.version, reason, standing, now_ms)
+
+
+def _point(
+    publication: Publication, trainer: Trainer, version: int, reason: str, standing: Standing, now_ms: int
+) -> None:
+    """Write the alias, for services behind its manifest; of those there, what may be restored stays."""
+    name, alias = trainer.name, standing.alias(trainer.name, version, reason, now_ms)
+    publication.index(champion_key(name), alias)
+    publish_serving(publication, name, version, alias, standing)
+    kept = {version} | {past.version for past in trainer.state.champions}
+    for gone in sorted(standing.serving.keys() - kept):
+        del standing.serving[gone]
+        publication.serve(version_key(name, gone), None)
+
+
+def publish_serving(
+    publication: Publication, name: str, version: int, alias: Mapping[str, Any], standing: Standing
+) -> None:
+    """What services need of a champion: its manifest, then the alias on which they act."""
+    if version in standing.serving:
+        publication.serve(version_key(name, version), standing.serving[version])
+    publication.serve(champion_key(name), alias)
 
 
 def publish_pin(publication: Publication, name: str, pin: Pin, now_ms: int) -> None:
@@ -252,7 +278,7 @@ def publish_online(
         snapshot = inline_snapshot(data)
     else:
         snapshot = publication.snapshot(online_key(trainer.name), trainer.name, data).to_wire()
-    publication.index(online_key(trainer.name), online_record(trainer.name, snapshot, meta, now_ms))
+    publication.serve(online_key(trainer.name), online_record(trainer.name, snapshot, meta, now_ms))
 
 
 def online_record(name: str, snapshot: dict[str, Any], meta: Mapping[str, int], now_ms: int) -> dict[str, Any]:
