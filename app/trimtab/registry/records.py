@@ -18,6 +18,9 @@ key                                   value
 ``<model>/online/<i>``                bytes, of the online state
 ====================================  ===================================
 
+Of these, aliases, the manifests that they name, and ``<model>/online`` stand in the topic ``serving``, which services
+follow; the online state stands only there.
+
 Each version has chunk keys of its own; the online state's are written again and again, and compaction keeps the last.
 """
 
