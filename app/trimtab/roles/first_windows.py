@@ -85,11 +85,14 @@ class FirstWindows:
         if gathered.done or key.reference != known or not (trained or known == gathered.reference):
             return
         if key.segment:
-            before = gathered.segments.get(key.segment)
-            gathered.segments[key.segment] = profile if before is None else before.merge(profile)
+            if not self._only_frames:
+                before = gathered.segments.get(key.segment)
+                gathered.segments[key.segment] = profile if before is None else before.merge(profile)
             return
         if not trained and gathered.frames < _MOST_FRAMES and (reference is None or _coarse(profile)):
             gathered.frames += 1
+            # What was gathered is in the frames of before, and does not merge with what comes.
+            gathered.windows, gathered.profile, gathered.segments = 0, None, {}
             self._publish(key.version, gathered, Reference(f"frames-{gathered.frames}", _framed(profile)))
             return
         if self._only_frames:

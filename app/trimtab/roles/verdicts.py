@@ -191,7 +191,7 @@ class Verdicts:
         if self._moving is not None and reference is not None:
             healthy = [verdict for verdict in verdicts if verdict.feature not in wrong_with]
             self._moving.add(key, profile.without(wrong_with), _values(healthy))
-        if self._first is not None and not key.segment and not wrong_with:
+        if self._first is not None and not wrong_with:
             self._first.add(key, profile, reference)
 
     def _drifted(

@@ -131,7 +131,7 @@ def test_verdicts_gather_healthy_windows_of_all_segments_together() -> None:
     assert verdicts.snapshot()["first"]["1"]["windows"] == 2
     [(version, made)] = judge(5)
     assert (version, made.profile.count) == (1, 600)
-    assert made.segments == {}
+    assert {name: part.profile.count for name, part in made.segments.items()} == {"c=a": 200}
     assert judge(6) == judge(7) == judge(8) == judge(9) == []
     assert verdicts.snapshot()["first"]["1"]["sketch"] is None
 
@@ -153,3 +153,12 @@ def test_segments_are_gathered_beside_through_restarts() -> None:
     assert [dict(part.metrics) for part in made.segments.values()] == [{"accuracy": 0.8}, {}]
     assert first.take_references() == []
     assert first.snapshot()["1"]["segments"] == {}
+
+
+def test_windows_in_the_frames_of_before_are_let_go_of() -> None:
+    """One that fits its frames was gathered, the next lies far away: frames are found anew."""
+    columns = [*hours(2, x=(0.0, 1.0)), *hours(6, x=(1e5, 1.0))]
+    found = played(FirstWindows("m", MODEL), columns)
+    assert [reference.id for reference in found][-1] == "m@0/first-3"
+    assert found[-1].profile.count == 1_200
+    assert found[-1].profile.numeric["x"].mean == pytest.approx(1e5, rel=1e-3)
