@@ -54,17 +54,14 @@ def reference_of(name: str, model: ModelConfig, history: History) -> Reference:
     columns = dict(zip(model.numeric, history.features.numbers, strict=True))
     if not np.isnan(history.score).all():
         columns[SCORE] = history.score
-    categories = {
-        feature: column.to_list()
-        for feature, column in zip(model.categorical, history.features.categories, strict=True)
-    }
+    found = dict(zip(model.categorical, history.features.categories, strict=True))
+    categories = {feature: column.to_list() for feature, column in found.items()}
     if history.is_predicted:
         predicted = history.prediction
         if isinstance(predicted, np.ndarray):
             columns[PREDICTION] = predicted
         else:
             categories[PREDICTION] = predicted.to_list()
-    found = dict(zip(model.categorical, history.features.categories, strict=True))
     made = Reference.of(
         f"{name}@{VERSION}",
         columns,

@@ -20,10 +20,12 @@ __all__ = [
     "ConfigPath",
     "Reason",
     "iso_time",
+    "known_model",
     "load",
     "load_connected",
     "named",
     "print_table",
+    "progress",
     "registry_index",
     "send",
     "start_bar",
@@ -99,6 +101,15 @@ def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what:
         raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
 
 
+def known_model(config: Config, model: str) -> str:
+    """The name itself; raises ConfigError for a model that is not configured."""
+    from trimtab.errors import ConfigError
+
+    if model not in config.models:
+        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
+    return model
+
+
 def named(config: Config, text: str) -> tuple[str, int]:
     """Model and version of ``credit@7``; raises ConfigError."""
     from trimtab.errors import ConfigError
@@ -106,9 +117,20 @@ def named(config: Config, text: str) -> tuple[str, int]:
     model, at, number = text.rpartition("@")
     if not at or not (number.isascii() and number.isdigit()):
         raise ConfigError(f"{text!r} is no version; write MODEL@V, such as {model or text}@1")
-    if model not in config.models:
-        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
-    return model, int(number)
+    return known_model(config, model), int(number)
+
+
+@contextmanager
+def progress(what: str, of: str) -> Iterator[Callable[[int], None]]:
+    """Count on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TextColumn(f"{{task.completed:,}} {of}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda count: bar.update(task, completed=count)
 
 
 @contextmanager

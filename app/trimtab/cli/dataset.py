@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import AsJson, ConfigPath, load_connected, named, print_table, registry_index
+from trimtab.cli.common import (
+    AsJson,
+    ConfigPath,
+    known_model,
+    load_connected,
+    named,
+    print_table,
+    progress,
+    registry_index,
+)
 
 if TYPE_CHECKING:
     from trimtab.config import Config, DriftSpec
@@ -50,7 +57,7 @@ def export(
     loaded = load_connected(config)
     model, number = named(loaded, version)
     source = source_of(loaded, model, archive)
-    with registry_index(loaded) as index, _progress("reading", "examples") as tell:
+    with registry_index(loaded) as index, progress("reading", "examples") as tell:
         _require(index, model, number)
         done = export_dataset(loaded, index, model, number, out, from_scratch=from_scratch, source=source, tell=tell)
     if as_json:
@@ -100,8 +107,8 @@ def archive(
     from trimtab.dataset import archive_examples
 
     loaded = load_connected(config)
-    _known(loaded, model)
-    with _progress("archiving", "records") as tell:
+    known_model(loaded, model)
+    with progress("archiving", "records") as tell:
         done = archive_examples(loaded, model, out, file_bytes=file_bytes, tell=tell)
     if as_json:
         lost = None if done.lost is None else {"first": done.lost[0], "last": done.lost[1]}
@@ -130,7 +137,7 @@ def _sides(config: Config, names: tuple[str, str], archive: Path | None) -> list
     from trimtab.dataset import is_exported, summary_of_folder, summary_of_version
 
     found = []
-    with registry_index(config) as index, _progress("reading", "examples") as tell:
+    with registry_index(config) as index, progress("reading", "examples") as tell:
         for name in names:
             if is_exported(name):
                 found.append(summary_of_folder(Path(name)))
@@ -200,13 +207,6 @@ def _time(ms: int | None) -> str:
     return "" if ms is None else datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _known(config: Config, model: str) -> None:
-    from trimtab.errors import ConfigError
-
-    if model not in config.models:
-        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
-
-
 def _require(index: RegistryIndex, model: str, version: int) -> None:
     """Raise ConfigError unless the registry has, or had, the version."""
     from trimtab.errors import ConfigError
@@ -215,16 +215,3 @@ def _require(index: RegistryIndex, model: str, version: int) -> None:
     if index.manifest(model, version) is None and index.refusal(version_key(model, version)) is None:
         known = ", ".join(str(manifest["version"]) for manifest in index.versions(model)) or "none"
         raise ConfigError(f"{model} has no version {version}; there are: {known}")
-
-
-@contextmanager
-def _progress(what: str, of: str) -> Iterator[Callable[[int], None]]:
-    """Count on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), TextColumn(f"{{task.completed:,}} {of}"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda count: bar.update(task, completed=count)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trimtab.cli.common import ConfigPath, load_connected, send
+from trimtab.cli.common import ConfigPath, known_model, load_connected, registry_index, send
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -88,18 +88,9 @@ def show(model: Model, *, version: Version = None, config: ConfigPath = None) ->
 @contextmanager
 def _registry(config: Config, model: str) -> Iterator[RegistryIndex]:
     """The registry's index, up to date; raises ConfigError for a model that is not configured."""
-    from trimtab.errors import ConfigError
-    from trimtab.registry.index import RegistryIndex
-    from trimtab.registry.signing import Trust
-
-    if model not in config.models:
-        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
-    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
-    index.start()
-    try:
+    known_model(config, model)
+    with registry_index(config) as index:
         yield index
-    finally:
-        index.close()
 
 
 def _version(index: RegistryIndex, model: str, version: int | None) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trimtab.cli import carrying, orders
-from trimtab.cli.common import AsJson, ConfigPath, load_connected
+from trimtab.cli.common import AsJson, ConfigPath, known_model, load_connected, progress, registry_index
 from trimtab.cli.common import print_table as _table
 from trimtab.cli.dataset import ArchivePath, source_of
 
@@ -53,8 +51,8 @@ def list_(
     from trimtab.registry.overview import version_rows
 
     loaded = load_connected(config)
-    names = sorted(loaded.models) if model is None else [_known(loaded, model)]
-    with _index(loaded) as index:
+    names = sorted(loaded.models) if model is None else [known_model(loaded, model)]
+    with registry_index(loaded) as index:
         rows = [
             row
             for name in names
@@ -73,7 +71,7 @@ def show(version: Named, *, as_json: AsJson = False, config: ConfigPath = None) 
     from trimtab.registry.overview import status_of
 
     loaded = load_connected(config)
-    with _index(loaded) as index:
+    with registry_index(loaded) as index:
         model, number = _which(loaded, index, version)
         manifest = _manifest(index, model, number)
         status = status_of(number, _champion(index, model), imported=bool(manifest.get("imported")))
@@ -100,7 +98,7 @@ def history(
     from trimtab.kafka.topics import Topics
 
     loaded = load_connected(config)
-    _known(loaded, model)
+    known_model(loaded, model)
     connect(loaded.kafka)
     messages = read_topics(loaded.kafka, [Topics(loaded.kafka.topic_prefix).audit])
     entries = [json.loads(m.value() or b"{}") for m in messages if m.key() == model.encode()]
@@ -117,7 +115,7 @@ def diff(left: Named, right: Named, *, as_json: AsJson = False, config: ConfigPa
     from trimtab.registry.overview import differences
 
     loaded = load_connected(config)
-    with _index(loaded) as index:
+    with registry_index(loaded) as index:
         sides = [_manifest(index, *_which(loaded, index, one)) for one in (left, right)]
     found = differences(*sides)
     if as_json:
@@ -145,7 +143,7 @@ def verify(
     from trimtab.verification import verify as verified
 
     loaded = load_connected(config)
-    with _index(loaded) as index, _progress() as tell:
+    with registry_index(loaded) as index, progress("learning again", "examples") as tell:
         model, number = _which(loaded, index, version)
         if in_environment:
             manifest = _manifest(index, model, number)
@@ -212,46 +210,12 @@ def _sentence(found: Verdict) -> str:
     return "\n".join(lines)
 
 
-@contextmanager
-def _index(config: Config) -> Iterator[RegistryIndex]:
-    from trimtab.registry.index import RegistryIndex
-    from trimtab.registry.signing import Trust
-
-    index = RegistryIndex(config.kafka, "trimtab-cli", Trust.of(config))
-    index.start()
-    try:
-        yield index
-    finally:
-        index.close()
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """Count the examples that were learnt, on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,} examples"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("learning again", total=None)
-        yield lambda examples: bar.update(task, completed=examples)
-
-
-def _known(config: Config, model: str) -> str:
-    from trimtab.errors import ConfigError
-
-    if model not in config.models:
-        raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
-    return model
-
-
 def _which(config: Config, index: RegistryIndex, named: str) -> tuple[str, int]:
     """Model and version of ``credit@7``; the champion of ``credit``."""
     from trimtab.errors import ConfigError
 
     model, at, number = named.rpartition("@") if "@" in named else (named, "", "")
-    _known(config, model)
+    known_model(config, model)
     if at and not (number.isascii() and number.isdigit()):
         raise ConfigError(f"{named!r} is no version; write MODEL@V, such as {model}@1")
     champion = _champion(index, model)

@@ -96,7 +96,6 @@ class TrainedModel:
     held: list[Callable[[], Any]] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     standing: Standing = field(default_factory=Standing)
-    alias: dict[str, Any] = field(default_factory=dict)
 
 
 class TrainedPartition:
@@ -118,9 +117,11 @@ class TrainedPartition:
     async def open(self) -> None:
         """Fence whoever trained this partition before, and restore every model."""
         await self._output.start()
-        self.models = await asyncio.get_running_loop().run_in_executor(None, self._restore)
-        for model in self.models.values():
-            await self._serve_again(model)
+        loop = asyncio.get_running_loop()
+        self.models = await loop.run_in_executor(None, self._restore)
+        served = await loop.run_in_executor(None, self._served)
+        for name, model in self.models.items():
+            await self._serve_again(model, _fields(served.get(champion_key(name), b"")))
 
     def close(self) -> None:
         """Stop; what is not committed is learnt again by the next owner."""
@@ -319,8 +320,12 @@ class TrainedPartition:
         names = [n for n in self._config.models if partition_of(n, self._config.kafka.partitions) == self.number]
         models = {name: self._restore_one(name, table.get(_state_key(name))) for name in names}
         self._index = None
+        return models
+
+    def _served(self) -> dict[str, bytes]:
+        """What services find; its manifests are known to each model from then on."""
         served = read_table(self._config.kafka, self._topics.serving, self.number)
-        for name, model in models.items():
+        for name, model in self.models.items():
             versions = version_key(name, 0)[:-1]
             numbers = [key.removeprefix(versions) for key in served if key.startswith(versions)]
             found = {int(n): self._manifest(name, int(n), served) for n in numbers if n.isdecimal()}
@@ -328,13 +333,12 @@ class TrainedPartition:
                 if manifest:
                     model.standing.serving[version] = manifest
                     model.standing.manifests.setdefault(version, manifest_sha256(manifest))
-            model.alias = _fields(served.get(champion_key(name), b""))
-        return models
+        return served
 
-    async def _serve_again(self, model: TrainedModel) -> None:
+    async def _serve_again(self, model: TrainedModel, served: Mapping[str, Any]) -> None:
         """Services may lack the champion: an earlier release wrote it for the registry alone."""
         name, champion = model.trainer.name, model.trainer.champion
-        if champion is None or model.alias.get("version") == champion.version:
+        if champion is None or served.get("version") == champion.version:
             return
         table = await asyncio.get_running_loop().run_in_executor(None, self._registry)
         alias, version = _fields(table.get(champion_key(name), b"")), champion.version
