@@ -42,7 +42,7 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Print a new random key, and where it goes; it is kept nowhere."""
-    from trimtab.config.model import NAME
+    from trimtab.config.base import NAME
     from trimtab.errors import ConfigError
     from trimtab.registry.keys import new_key
 

@@ -44,17 +44,33 @@ def register(app: typer.Typer) -> None:
 
 
 def retrain(
-    model: Model, *, actor: Actor = None, reason: Reason = "", as_json: AsJson = False, config: ConfigPath = None
+    model: Model,
+    *,
+    actor: Actor = None,
+    reason: Reason = "",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
 ) -> None:
     """Start a race of candidates against the champion."""
-    _order("retrain", model, None, actor, reason, load_connected(config), as_json)
+    _order("retrain", model, None, actor, reason, load_connected(config), as_json, wait)
 
 
 def approve(
-    model: Model, *, actor: Actor = None, reason: Reason = "", as_json: AsJson = False, config: ConfigPath = None
+    model: Annotated[str, typer.Argument(help="Name of the model, or MODEL@V.")],
+    version: Annotated[int | None, typer.Argument(min=1, help="Which version [default: the one that waits].")] = None,
+    *,
+    actor: Actor = None,
+    reason: Reason = "",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
 ) -> None:
-    """Promote the winner that waits for approval."""
-    _order("approve", model, None, actor, reason, load_connected(config), as_json)
+    """Let the winner that waits for approval go on: to its canary, or to champion."""
+    loaded = load_connected(config)
+    if "@" in model:
+        model, version = named(loaded, model)
+    _order("approve", model, version, actor, reason, loaded, as_json, wait)
 
 
 def rollback(
@@ -160,7 +176,7 @@ def _order(
     reason: str,
     config: Config,
     as_json: bool,
-    wait_s: float = 0.0,
+    wait_s: float,
 ) -> None:
     import orjson
 
@@ -176,9 +192,9 @@ def _order(
     if partitions == 0:
         raise KafkaError(f"topic {topic} does not exist; create it with: trimtab topics create")
     record, where = ordered(command, model, version, actor, reason), partition_of(model, partitions)
-    since = end_of_audit(config, where) if version is not None else 0
+    since = end_of_audit(config, where)
     send(config, [(topic, model.encode(), orjson.dumps(record), where)], f"{topic}: the order")
-    entry = answer(config, record, since, wait_s) if version is not None else None
+    entry = answer(config, record, since, wait_s)
     tell(record, entry, as_json)
 
 
@@ -245,7 +261,8 @@ def tell(order: dict[str, Any], entry: dict[str, Any] | None, as_json: bool) -> 
     elif refused:
         raise RegistryError(f"{what} is refused: {entry['details'].get('reason')}")
     else:
-        typer.echo(f"{order['model']}{version}: {entry['action']}.")
+        why = entry["details"].get("reason")
+        typer.echo(f"{order['model']}{version}: {entry['action']}{f' ({why})' if why else ''}.")
 
 
 def user() -> str:

@@ -56,7 +56,9 @@ def list_(
         rows = [
             row
             for name in names
-            for row in version_rows(index.versions(name), _champion(index, name), index.pinned(name))
+            for row in version_rows(
+                index.versions(name), _champion(index, name), index.pinned(name), index.alias(name, "canary")
+            )
         ]
     if as_json:
         typer.echo(json.dumps({"versions": rows}))
@@ -74,7 +76,8 @@ def show(version: Named, *, as_json: AsJson = False, config: ConfigPath = None) 
     with registry_index(loaded) as index:
         model, number = _which(loaded, index, version)
         manifest = _manifest(index, model, number)
-        status = status_of(number, _champion(index, model), imported=bool(manifest.get("imported")))
+        imported, proposed = bool(manifest.get("imported")), index.alias(model, "canary")
+        status = status_of(number, _champion(index, model), imported=imported, proposed=proposed)
         pinned = number in index.pinned(model)
     settings = json.loads(manifest["config"]) if manifest.get("config") else None
     found = {**manifest, "status": status, "pinned": pinned, "config": settings}

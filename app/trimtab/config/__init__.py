@@ -1,6 +1,7 @@
 """One ``trimtab.yaml``: read once, validated strictly, frozen afterwards."""
 
 from trimtab.config.duration import format_ms, parse_ms
+from trimtab.config.gates import Gates, ProtectedSegment, QualityGate
 from trimtab.config.hash import config_hash, config_json
 from trimtab.config.load import load_config, parse_config
 from trimtab.config.model import (
@@ -9,21 +10,25 @@ from trimtab.config.model import (
     CategoricalFeature,
     DriftSpec,
     EventFields,
-    FactorySpec,
     Feature,
-    Gates,
     ModelConfig,
     NumericFeature,
     PerformanceTest,
-    ProbationSpec,
     PublishSpec,
     QualitySpec,
-    RaceSpec,
     ReferenceSpec,
     RetentionSpec,
     TableColumns,
-    Triggers,
     WindowSpec,
+)
+from trimtab.config.races import (
+    CanarySpec,
+    CandidateSpec,
+    FactorySpec,
+    ProbationSpec,
+    RaceSpec,
+    ShadowSpec,
+    Triggers,
 )
 from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
 from trimtab.config.sequential import DETECTORS, SequentialSpec
@@ -32,6 +37,11 @@ from trimtab.config.signing import KeySpec, RegistryConfig
 __all__ = [
     "AbsenceSpec",
     "AlertSpec",
+    "CanarySpec",
+    "CandidateSpec",
+    "ProtectedSegment",
+    "QualityGate",
+    "ShadowSpec",
     "CategoricalFeature",
     "CollectorConfig",
     "DETECTORS",

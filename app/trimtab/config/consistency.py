@@ -26,6 +26,7 @@ def require_consistent(model: ModelConfig) -> None:
     _labels(model)
     _performance(model)
     _sequential(model)
+    _gates(model)
     count, least = model.window.count, model.window.min_count
     if count is not None and count < least:
         raise ValueError(
@@ -121,3 +122,22 @@ def _sequential(model: ModelConfig) -> None:
         if (spec.detector, spec.on) in seen:
             raise ValueError(f"sequential: {spec.detector} on {spec.on} is there twice; remove one of them")
         seen.add((spec.detector, spec.on))
+
+
+def _gates(model: ModelConfig) -> None:
+    for gate in model.gates.quality:
+        fits = gate.metric in (("mae", "rmse") if model.task == "regression" else ("accuracy", "f1", "log_loss"))
+        if not fits or (gate.metric == "log_loss" and model.task != "binary"):
+            raise ValueError(f"gates.quality: {gate.metric} does not fit task {model.task}")
+    if model.gates.max_calibration_error is not None and model.task == "regression":
+        raise ValueError("gates.max_calibration_error: a regression predicts no probabilities; leave it out")
+    for protected in model.gates.protected:
+        if protected.segment not in model.categorical:
+            raise ValueError(f"gates.protected: {protected.segment!r} is not a categorical feature of this model")
+        if not getattr(model.features[protected.segment], "values", ()):
+            raise ValueError(
+                f"gates.protected: features.{protected.segment} has no values; list those that are protected"
+            )
+    names = [shadow.name for shadow in model.shadows]
+    if len(set(names)) < len(names):
+        raise ValueError(f"shadows: two have one name: {', '.join(names)}; rename one")

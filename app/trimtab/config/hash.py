@@ -24,7 +24,7 @@ def config_hash(model: ModelConfig) -> str:
 
     Examples
     --------
-    >>> from trimtab.config.model import FactorySpec, ModelConfig, NumericFeature
+    >>> from trimtab.config import FactorySpec, ModelConfig, NumericFeature
     >>> factory = FactorySpec.model_validate({"class": "river.linear_model:LinearRegression"})
     >>> model = ModelConfig(task="regression", features={"x": NumericFeature()}, factory=factory)
     >>> len(config_hash(model)), config_hash(model) == config_hash(model.model_copy())

@@ -20,9 +20,9 @@ from typing import IO, Any
 
 import yaml
 
+from trimtab.config.base import NAME
 from trimtab.config.duration import format_ms, milliseconds_of
 from trimtab.config.infer_features import Columns, features_of, in_order, number_of, texts_of
-from trimtab.config.model import NAME
 from trimtab.errors import ConfigError
 
 __all__ = ["MISSING_TEXTS", "InferredConfig", "infer_config", "render_yaml"]

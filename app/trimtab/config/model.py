@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from trimtab.config.base import Positive, Share, Strict
 from trimtab.config.consistency import require_consistent
 from trimtab.config.duration import Milliseconds, format_ms, parse_rate
+from trimtab.config.gates import Gates
+from trimtab.config.races import CanarySpec, FactorySpec, ProbationSpec, RaceSpec, ShadowSpec, Triggers
 from trimtab.config.sequential import SequentialSpec
 from trimtab.config.statistics import CATEGORICAL_STATISTICS, NUMERIC_STATISTICS
 
@@ -18,36 +20,21 @@ __all__ = [
     "CategoricalFeature",
     "DriftSpec",
     "EventFields",
-    "FactorySpec",
     "Feature",
-    "Gates",
     "ModelConfig",
     "NumericFeature",
     "PerformanceTest",
-    "ProbationSpec",
     "PublishSpec",
     "QualitySpec",
-    "RaceSpec",
     "ReferenceSpec",
     "RetentionSpec",
     "TableColumns",
-    "Triggers",
     "WindowSpec",
 ]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SAMPLE_ROWS = 512
 
 _DAY_MS = 86_400_000
-
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Strict(BaseModel):
-    """Base of every section: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class NumericFeature(Strict):
@@ -281,72 +268,6 @@ class AlertSpec(Strict):
     resolve_after: Positive = 2
 
 
-class FactorySpec(Strict):
-    """How a new model is made: a class with arguments, a pipeline of them, or your own function.
-
-    ``class`` names ``package.module:Name``; an argument may itself be such a mapping.
-    """
-
-    cls: str | None = Field(default=None, alias="class")
-    args: dict[str, Any] = {}
-    pipeline: tuple[FactorySpec, ...] = Field(default=(), strict=False)
-    function: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum((self.cls is not None, bool(self.pipeline), self.function is not None)) != 1:
-            raise ValueError("give exactly one of class, pipeline and function")
-        for name in (self.cls, self.function):
-            if name is not None and not re.fullmatch(r"[\w.]+:[\w.]+", name):
-                raise ValueError(f"{name!r} must look like package.module:Name")
-        return self
-
-
-class Triggers(Strict):
-    """What starts a race. ``schedule`` and ``cooldown`` are event time."""
-
-    drift: bool = True
-    performance: bool = True
-    schedule: Milliseconds | None = None
-    cooldown: Milliseconds = 0
-
-
-class RaceSpec(Strict):
-    """Candidates and the rule by which one may win.
-
-    Each candidate is scored as it would be served, beside the champion, on the same fresh examples. The winner's
-    mean paired loss difference is above zero at level ``alpha`` (shared by the candidates) by an anytime-valid
-    test, on at least ``min_examples`` and at most ``max_examples``, by ``min_effect`` or more. ``reset`` learns
-    from the last ``reset_examples`` examples.
-    """
-
-    candidates: tuple[Literal["continue", "reset"], ...] = Field(default=("continue", "reset"), strict=False)
-    min_examples: Positive = 200
-    max_examples: Positive = 2_000
-    alpha: float = Field(default=0.01, gt=0, lt=1)
-    min_effect: float = Field(default=0.0, ge=0, lt=1)
-    reset_examples: Positive = 2_000
-
-
-class ProbationSpec(Strict):
-    """After a promotion the last ``keep`` champions are scored on in the shadow of the new one.
-
-    When one of them does better by the same test at level ``alpha`` after ``min_examples``, it is restored.
-    """
-
-    enabled: bool = True
-    keep: Positive = 4
-    min_examples: Positive = 96
-    alpha: float = Field(default=0.01, gt=0, lt=1)
-
-
-class Gates(Strict):
-    """What a winner must pass; ``approve`` waits for a command that names its actor."""
-
-    promotion: Literal["auto", "approve", "never"] = "auto"
-    max_snapshot_bytes: Positive = 200_000_000
-
-
 class PublishSpec(Strict):
     """How often, at most, an online champion's state goes to the registry."""
 
@@ -393,8 +314,10 @@ class ModelConfig(Strict):
     first_version_after: Positive = 1_000
     reference_examples: Positive = 5_000
     race: RaceSpec = RaceSpec()
-    probation: ProbationSpec = ProbationSpec()
     gates: Gates = Gates()
+    canary: CanarySpec = CanarySpec()
+    probation: ProbationSpec = ProbationSpec()
+    shadows: tuple[ShadowSpec, ...] = Field(default=(), strict=False)
     publish: PublishSpec = PublishSpec()
     retention: RetentionSpec = RetentionSpec()
     admit: tuple[str, ...] = Field(default=(), strict=False)
@@ -408,6 +331,23 @@ class ModelConfig(Strict):
     def categorical(self) -> tuple[str, ...]:
         """Names of the categorical features, in the file's order."""
         return tuple(n for n, f in self.features.items() if isinstance(f, CategoricalFeature))
+
+    @property
+    def protected_values(self) -> dict[str, tuple[str, ...]]:
+        """The known values of each protected segment."""
+        named = [one.segment for one in self.gates.protected]
+        return {name: tuple(getattr(self.features[name], "values", ())) for name in named}
+
+    @property
+    def factories(self) -> dict[str, FactorySpec]:
+        """By what all models are made: the model's own factory, and those of candidates and shadows, by their place."""
+        found = {"factory": self.factory}
+        for candidate in self.race.candidates:
+            if candidate.factory is not None:
+                found[f"race.candidates.{candidate.name}.factory"] = candidate.factory
+        for shadow in self.shadows:
+            found[f"shadows.{shadow.name}.factory"] = shadow.factory
+        return found
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

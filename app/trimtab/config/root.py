@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 
+from trimtab.config.base import NAME, Positive, Strict
 from trimtab.config.duration import Milliseconds
-from trimtab.config.model import NAME, ModelConfig, Strict
+from trimtab.config.model import ModelConfig
 from trimtab.config.signing import RegistryConfig
 
 __all__ = ["CollectorConfig", "Config", "DashboardConfig", "KafkaConfig"]
 
-Positive = Annotated[int, Field(gt=0)]
 
 # What exactly-once, the order of events, and where keys land rest on; by librdkafka's names and their aliases.
 _OURS = frozenset(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from trimtab.config.model import NAME, Strict
+from trimtab.config.base import NAME, Strict
 
 __all__ = ["KeySpec", "RegistryConfig"]
 

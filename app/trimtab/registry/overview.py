@@ -16,10 +16,11 @@ _OWN = frozenset(
 )
 
 
-def status_of(version: int, champion: int | None, *, imported: bool = False) -> str:
+def status_of(version: int, champion: int | None, *, imported: bool = False, proposed: Record | None = None) -> str:
     """``champion``; ``superseded`` by it; ``rolled_back``: newer than the champion, so given up; or ``registered``.
 
-    Numbers say nothing of when an imported version was made, so one that does not serve is ``registered``.
+    ``waiting`` for approval, and ``canary``, is what the alias ``canary`` (``proposed``) names. Numbers say nothing of
+    when an imported version was made, so one that does not serve is ``registered``.
 
     Examples
     --------
@@ -28,20 +29,27 @@ def status_of(version: int, champion: int | None, *, imported: bool = False) -> 
     """
     if version == champion:
         return "champion"
+    if proposed is not None and proposed["version"] == version:
+        return "canary" if proposed["share"] else "waiting"
     if champion is None or imported:
         return "registered"
     return "superseded" if version < champion else "rolled_back"
 
 
 def version_rows(
-    manifests: Sequence[Record], champion: int | None, pinned: Container[int] = ()
+    manifests: Sequence[Record],
+    champion: int | None,
+    pinned: Container[int] = (),
+    proposed: Record | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each manifest, in their order: what one asks of a version first."""
     return [
         {
             "model": manifest["model"],
             "version": manifest["version"],
-            "status": status_of(manifest["version"], champion, imported=bool(manifest.get("imported"))),
+            "status": status_of(
+                manifest["version"], champion, imported=bool(manifest.get("imported")), proposed=proposed
+            ),
             "pinned": manifest["version"] in pinned,
             "parent": manifest["parent"],
             "candidate": manifest["candidate"],

@@ -34,7 +34,7 @@ log = logging.getLogger("trimtab.trainer")
 # Command: whether it names a version (None: it may).
 COMMANDS: Final[Mapping[str, bool | None]] = {
     "retrain": False,
-    "approve": False,
+    "approve": None,
     "rollback": None,
     "promote": True,
     "pin": True,
@@ -114,11 +114,11 @@ def decide(trainer: Trainer, order: Order, found: Found) -> list[Decision]:
     """What the state machine makes of an order."""
     match order.command:
         case "retrain":
-            decided = trainer.on_trigger(Trigger("command", None, order.actor))
+            decided = trainer.on_trigger(Trigger("command", None, order.actor), order.details)
         case "approve":
-            decided = trainer.on_approve(order.actor)
+            decided = trainer.on_approve(order.actor, order.version or None, order.details)
         case "rollback" if not order.version:
-            decided = trainer.on_rollback(order.actor)
+            decided = trainer.on_rollback(order.actor, order.details)
         case "import":
             decided = import_(trainer, order, found.parents, found.staged, found.refused)
         case "pin" | "unpin":

@@ -46,6 +46,7 @@ from trimtab.roles.trainer_records import (
     decided,
     online_record,
     publish_alias,
+    publish_canary,
     publish_deletion,
     publish_online,
     publish_pin,
@@ -57,6 +58,7 @@ from trimtab.roles.transactions import TransactionalOutput
 from trimtab.sequential.watch import alarm_record
 from trimtab.training import (
     Appointment,
+    Canary,
     Decision,
     Deletion,
     Inventory,
@@ -170,7 +172,8 @@ class TrainedPartition:
                 for one in made:
                     self._publish_decision(publication, model, one)
                 for one in made:
-                    self._produce(self._topics.audit, trainer.name, one.audit)
+                    if one.audit:
+                        self._produce(self._topics.audit, trainer.name, one.audit)
                 for alert in alerts:
                     self._produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert))
                 ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
@@ -257,6 +260,8 @@ class TrainedPartition:
             publish_promotion(publication, trainer, made, decision, self._topics, partitions, standing)
         elif isinstance(decision, Rollback | Appointment):
             publish_alias(publication, trainer, decision, standing, _now_ms())
+        elif isinstance(decision, Canary):
+            publish_canary(publication, trainer, decision, standing, made.made_ms)
         elif isinstance(decision, Pin):
             publish_pin(publication, trainer.name, decision, made.made_ms)
         elif isinstance(decision, Deletion):

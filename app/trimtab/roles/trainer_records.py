@@ -18,6 +18,7 @@ from trimtab.registry.digest import state_digest
 from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
     INLINE_BYTES,
+    canary_key,
     champion_key,
     chunk_keys,
     chunks_key,
@@ -31,6 +32,7 @@ from trimtab.registry.records import (
 from trimtab.registry.snapshot import dump
 from trimtab.training import (
     Appointment,
+    Canary,
     Decision,
     Deletion,
     Note,
@@ -40,6 +42,7 @@ from trimtab.training import (
     Rollback,
     Trainer,
 )
+from trimtab.training.candidates import factory_of
 from trimtab.training.factory import source_hash
 from trimtab.training.inventory import said
 from trimtab.training.provenance import code_of
@@ -51,6 +54,7 @@ __all__ = [
     "decided",
     "online_record",
     "publish_alias",
+    "publish_canary",
     "publish_deletion",
     "publish_online",
     "publish_pin",
@@ -72,10 +76,11 @@ def environment() -> dict[str, str]:
     }
 
 
-def gates_of(config: ModelConfig, size_bytes: int) -> list[dict[str, Any]]:
+def gates_of(promotion: Promotion) -> list[dict[str, Any]]:
     """The gates that a version has passed, each with its number and limit; those of its race are in ``race``."""
-    limit = config.gates.max_snapshot_bytes
-    return [{"gate": "snapshot_bytes", "value": float(size_bytes), "limit": float(limit)}]
+    return [
+        {"gate": one.gate, "value": one.value, "limit": one.limit, "evidence": one.evidence} for one in promotion.gates
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,8 @@ class Standing:
 def decided(trainer: Trainer, decision: Decision, now_ms: int) -> Decided:
     """Take down a decision before anything goes on: some models change even as they predict."""
     state = trainer.state
-    audit = audit_of(trainer.name, trainer.config, decision, state.offset, state.event_time_ms, now_ms)
+    told = not isinstance(decision, Canary) or decision.action
+    audit = audit_of(trainer.name, trainer.config, decision, state.offset, state.event_time_ms, now_ms) if told else b""
     if not isinstance(decision, Promotion):
         return Decided(decision, now_ms, audit)
     data = dump(decision.model, admit=trainer.config.admit)
@@ -178,6 +184,7 @@ def publish_promotion(
         "version": promotion.version,
         "parent": promotion.parent,
         "candidate": promotion.candidate,
+        "family": promotion.family,
         "trigger": promotion.trigger,
         "incident": promotion.incident,
         "examples": {
@@ -189,15 +196,17 @@ def publish_promotion(
             "sha256": learnt.sha256,
             "asked_first_offset": learnt.asked_first,
             "asked_last_offset": learnt.asked_last,
+            "thinned": learnt.thinned,
+            "half_life": learnt.half_life,
         },
         "race": promotion.race,
         "reference": promotion.reference.id,
         "metrics": dict(promotion.reference.metrics),
         "config": config_json(config),
         "config_sha256": config_hash(config),
-        "factory_sha256": source_hash(config.factory),
+        "factory_sha256": source_hash(factory_of(config, promotion.family)),
         "code": code_of(config),
-        "gates": gates_of(config, len(made.snapshot)),
+        "gates": gates_of(promotion),
         "environment": environment(),
         "state_digest": made.digest,
         "snapshot": ref.to_wire(),
@@ -208,6 +217,8 @@ def publish_promotion(
     publication.index(version_key(name, promotion.version), sealed)
     publication.index(reference_key(name, promotion.version), promotion.reference.to_wire())
     standing.serving[promotion.version] = sealed
+    if not promotion.serves:
+        return
     reason = "first" if promotion.candidate == "first" else "promotion"
     _point(publication, trainer, promotion.version, reason, standing, made.made_ms)
 
@@ -228,6 +239,8 @@ def _point(
     publication.index(champion_key(name), alias)
     publish_serving(publication, name, version, alias, standing)
     kept = {version} | {past.version for past in trainer.state.champions}
+    if trainer.state.proposal is not None:
+        kept.add(trainer.state.proposal.version)
     for gone in sorted(standing.serving.keys() - kept):
         del standing.serving[gone]
         publication.serve(version_key(name, gone), None)
@@ -240,6 +253,23 @@ def publish_serving(
     if version in standing.serving:
         publication.serve(version_key(name, version), standing.serving[version])
     publication.serve(champion_key(name), alias)
+
+
+def publish_canary(publication: Publication, trainer: Trainer, canary: Canary, standing: Standing, now_ms: int) -> None:
+    """A proposal is served for another share of the keys; services find its manifest before the alias."""
+    name, champions = trainer.name, {past.version for past in trainer.state.champions}
+    key, record = canary_key(name), None
+    if canary.share is not None:
+        alias = standing.alias(name, canary.version, canary.action, now_ms)
+        record = {**alias, "alias": "canary", "share": canary.share}
+    publication.index(key, record)
+    if canary.share and canary.version in standing.serving:
+        publication.serve(version_key(name, canary.version), standing.serving[canary.version])
+    if canary.share != 0:
+        publication.serve(key, record)
+    if canary.share is None and canary.version in standing.serving and canary.version not in champions:
+        del standing.serving[canary.version]
+        publication.serve(version_key(name, canary.version), None)
 
 
 def publish_pin(publication: Publication, name: str, pin: Pin, now_ms: int) -> None:
@@ -306,14 +336,19 @@ def _told(decision: Decision) -> dict[str, Any]:
             told |= {"action": action, "trigger": trigger, "incident": incident, "version": version}
             told["details"] = dict(details)
         case Promotion():
-            told |= {"action": "promoted", "trigger": decision.trigger, "incident": decision.incident}
+            action = "promoted" if decision.serves else "proposed"
+            told |= {"action": action, "trigger": decision.trigger, "incident": decision.incident}
             numbers = decision.race or decision.reference.metrics
             told |= {"version": decision.version, "details": {"candidate": decision.candidate, **numbers}}
         case Rollback(version, replaced, trigger, _, details):
             told |= {"action": "rolled_back", "trigger": trigger, "version": version}
             told["details"] = {**_replaced(replaced), **details}
-        case Appointment(version, replaced, _, details):
-            told |= {"action": "promoted", "version": version, "details": {**_replaced(replaced), **details}}
+        case Appointment(version, replaced, _, details, trigger, incident):
+            told |= {"action": "promoted", "trigger": trigger, "incident": incident, "version": version}
+            told["details"] = {**_replaced(replaced), **details}
+        case Canary(version, _, trigger, incident, _, action, details):
+            told |= {"action": action, "trigger": trigger, "incident": incident, "version": version}
+            told["details"] = dict(details)
         case Pin(version, pinned, _, _, details):
             told |= {"action": "pinned" if pinned else "unpinned", "version": version, "details": dict(details)}
         case Deletion(versions, trigger, _, details):

@@ -1,14 +1,26 @@
 """Learning, races and promotion: the pure part of the trainer."""
 
-from trimtab.training.decisions import Appointment, Decision, Deletion, Note, Pin, Promotion, Registration, Rollback
+from trimtab.training.decisions import (
+    Appointment,
+    Canary,
+    Decision,
+    Deletion,
+    Note,
+    Pin,
+    Promotion,
+    Registration,
+    Rollback,
+)
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input, read_batch
 from trimtab.training.race import Candidate, Race, Trigger
-from trimtab.training.trainer import PastChampion, Trainer, TrainerState
+from trimtab.training.state import PastChampion, Proposal, Shadow, TrainerState
+from trimtab.training.trainer import Trainer
 
 __all__ = [
     "Appointment",
     "Batch",
+    "Canary",
     "Candidate",
     "Decision",
     "Deletion",
@@ -19,9 +31,11 @@ __all__ = [
     "PastChampion",
     "Pin",
     "Promotion",
+    "Proposal",
     "Race",
     "Registration",
     "Rollback",
+    "Shadow",
     "Trainer",
     "TrainerState",
     "Trigger",

@@ -12,14 +12,19 @@ from trimtab.alerts import AlertState
 from trimtab.profiles import PerformanceProfile
 from trimtab.sequential.watch import SequentialState, WatchState
 from trimtab.training.betting import BettingTest
+from trimtab.training.change_point import ChangePoint
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import LearntRange, Lineage
+from trimtab.training.protection import Protection
 from trimtab.training.race import Candidate, Race, Trigger
-from trimtab.training.trainer import PastChampion, TrainerState
+from trimtab.training.state import PastChampion, Proposal, Shadow, TrainerState
+from trimtab.training.tally import Tally
 
 __all__ = ["decode_state", "encode_state"]
 
 _SCALARS = ("offset", "count", "next_version", "cooldown_until_ms", "next_schedule_ms", "event_time_ms")
+# Checkpoints of earlier releases lack these.
+_LATER = ("next_cron_ms", "changed_ms", "changed_count", "raced_ms", "raced_count", "starts_ms")
 _LENGTH_BYTES = 8
 
 
@@ -50,7 +55,8 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
             "lineage": lineages(c.lineage),
             "since": dataclasses.asdict(c.since),
             "test": dataclasses.asdict(c.test),
-            "loss": c.loss,
+            "tally": c.tally.to_wire(),
+            "protection": c.protection.to_wire(),
         }
 
     def race(r: Race) -> dict[str, Any]:
@@ -59,10 +65,22 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
             "started_offset": r.started_offset,
             "candidates": [candidate(c) for c in r.candidates],
             "count": r.count,
-            "champion_loss": r.champion_loss,
+            "champion": r.champion.to_wire(),
+            "entered": r.entered,
         }
 
-    head: dict[str, Any] = {name: getattr(state, name) for name in _SCALARS}
+    def proposal(p: Proposal) -> dict[str, Any]:
+        return {
+            "version": p.version,
+            "candidate": candidate(p.candidate),
+            "trigger": dataclasses.asdict(p.trigger),
+            "race": p.race,
+            "expires_ms": p.expires_ms,
+            "step": p.step,
+            "harm": dataclasses.asdict(p.harm),
+        }
+
+    head: dict[str, Any] = {name: getattr(state, name) for name in (*_SCALARS, *_LATER)}
     head["lineage"] = lineages(state.lineage)
     head["champions"] = [
         {
@@ -75,17 +93,29 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
     ]
     head["race"] = race(state.race) if state.race is not None else None
     head["pending"] = dataclasses.asdict(state.pending) if state.pending is not None else None
-    if state.waiting is not None:
-        winner, run = state.waiting
-        head["waiting"] = {"candidate": candidate(winner), "race": race(run)}
-    else:
-        head["waiting"] = None
+    head["proposal"] = proposal(state.proposal) if state.proposal is not None else None
+    head["shadows"] = {
+        name: {
+            "lineage": lineages(shadow.lineage),
+            "count": shadow.count,
+            "loss": shadow.loss,
+            "champion_loss": shadow.champion_loss,
+        }
+        for name, shadow in state.shadows.items()
+    }
+    change = state.change
+    head["change"] = None if change is None else {**change.to_wire(), "detector": models(change.detector)}
     head["sequential"] = _sequential_to_wire(state.sequential, models)
     first = state.first_performance
     head["inventory"] = state.inventory.to_wire()
     head["first_performance"] = first.to_wire() if first is not None else None
     head["lineages"] = [
-        {"model": models(line.model), "parent": line.parent, "learnt": dataclasses.asdict(line.learnt)}
+        {
+            "model": models(line.model),
+            "parent": line.parent,
+            "learnt": dataclasses.asdict(line.learnt),
+            "family": line.family,
+        }
         for line in lineages.items
     ]
     parts = [orjson.dumps(head), *(dump(model) for model in models.items)]
@@ -105,7 +135,10 @@ def decode_state(
     parts = _split(data)
     head = orjson.loads(parts[0])
     models = [load(part) for part in parts[1:]]
-    lineages = [Lineage(models[x["model"]], x["parent"], LearntRange(**x["learnt"])) for x in head["lineages"]]
+    lineages = [
+        Lineage(models[x["model"]], x["parent"], LearntRange(**x["learnt"]), x.get("family", ""))
+        for x in head["lineages"]
+    ]
 
     def candidate(c: dict[str, Any]) -> Candidate:
         return Candidate(
@@ -116,30 +149,51 @@ def decode_state(
             lineage=lineages[c["lineage"]],
             since=LearntRange(**c["since"]),
             test=BettingTest(**c["test"]),
-            loss=c["loss"],
+            tally=Tally.from_wire(c["tally"]) if "tally" in c else Tally(c["loss"]),
+            protection=Protection.from_wire(c.get("protection", {})),
         )
 
     def race(r: dict[str, Any]) -> Race:
         candidates = [candidate(c) for c in r["candidates"]]
-        return Race(Trigger(**r["trigger"]), r["started_offset"], candidates, r["count"], r["champion_loss"])
+        champion = Tally.from_wire(r["champion"]) if "champion" in r else Tally(r["champion_loss"])
+        entered = r.get("entered", len(candidates))
+        return Race(Trigger(**r["trigger"]), r["started_offset"], candidates, r["count"], champion, entered)
 
-    waiting, first, pending = head["waiting"], head["first_performance"], head["pending"]
+    def proposal(p: dict[str, Any]) -> Proposal:
+        return Proposal(
+            version=p["version"],
+            candidate=candidate(p["candidate"]),
+            trigger=Trigger(**p["trigger"]),
+            race=p["race"],
+            expires_ms=p["expires_ms"],
+            step=p["step"],
+            harm=BettingTest(**p["harm"]),
+        )
+
+    first, pending, change = head["first_performance"], head["pending"], head.get("change")
+    # In earlier releases the winner was no version while it waited; its race goes on, and it wins again.
+    running = head["race"] or (head.get("waiting") or {}).get("race")
     return TrainerState(
         lineage=lineages[head["lineage"]],
         champions=[
             PastChampion(c["version"], models[c["model"]], lineages[c["lineage"]], BettingTest(**c["watch"]))
             for c in head["champions"]
         ],
-        race=race(head["race"]) if head["race"] is not None else None,
+        race=race(running) if running is not None else None,
         pending=Trigger(**pending) if pending is not None else None,
-        waiting=(candidate(waiting["candidate"]), race(waiting["race"])) if waiting is not None else None,
+        proposal=proposal(head["proposal"]) if head.get("proposal") is not None else None,
+        shadows={
+            name: Shadow(lineages[x["lineage"]], x["count"], x["loss"], x["champion_loss"])
+            for name, x in head.get("shadows", {}).items()
+        },
+        change=ChangePoint.from_wire(change, models[change["detector"]]) if change is not None else None,
         first_performance=PerformanceProfile.from_wire(first) if first is not None else None,
         # Checkpoints of older versions have none.
         sequential=_sequential_from_wire(head.get("sequential"), models),
         inventory=(
             Inventory.from_wire(head["inventory"]) if "inventory" in head else inventory(int(head["next_version"]))
         ),
-        **{name: head[name] for name in _SCALARS},
+        **{name: head[name] for name in (*_SCALARS, *_LATER) if name in head},
     )
 
 

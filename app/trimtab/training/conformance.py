@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trimtab.config import ModelConfig, NumericFeature
+from trimtab.config import FactorySpec, ModelConfig, NumericFeature
 from trimtab.errors import RegistryError
 from trimtab.registry.digest import state_digest
 from trimtab.registry.snapshot import dump, load
 from trimtab.training.factory import FactoryError, build
+from trimtab.training.golden import Golden
+from trimtab.training.own_gates import own_gate
 from trimtab.training.task import Label, Task, make_task
 
 __all__ = ["fails_on", "try_model"]
@@ -37,15 +39,34 @@ def fails_on(x: dict[str, Any], error: BaseException) -> str:
 def try_model(config: ModelConfig) -> None:
     """Try what a trainer, a verification and a service will do with the model, on made-up examples.
 
+    So with each factory: the model's own, and those of candidates and shadows. Gates are looked up too.
+
     Raises
     ------
     FactoryError
         It cannot be built, fails on an example, or does not learn the same way twice.
     RegistryError
         Its snapshot cannot be written, or names code that is not admitted.
+    ConfigError
+        The golden examples cannot be read.
+    TrainingError
+        There is no such gate.
     """
+    for where, spec in config.factories.items():
+        try:
+            _try_factory(config, spec)
+        except (FactoryError, RegistryError) as error:
+            if where == "factory":
+                raise
+            raise type(error)(f"{where}: {error}") from error
+    Golden.read(config)
+    for name in config.gates.own:
+        own_gate(name)
+
+
+def _try_factory(config: ModelConfig, spec: FactorySpec) -> None:
     task = make_task(config.task, classes=config.classes)
-    model, again = build(config.factory), build(config.factory)
+    model, again = build(spec), build(spec)
     for x, label in _examples(config):
         for one in (model, again):
             _taught(task, one, x, label)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.profiles import Reference
+from trimtab.training.gates import GateResult
 from trimtab.training.lineage import LearntRange
 
-__all__ = ["Appointment", "Decision", "Deletion", "Note", "Pin", "Promotion", "Registration", "Rollback"]
+__all__ = ["Appointment", "Canary", "Decision", "Deletion", "Note", "Pin", "Promotion", "Registration", "Rollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A new version that becomes the champion."""
+    """A new version that becomes the champion; with ``serves`` off it is in the registry alone, as a proposal.
+
+    ``family`` is the candidate whose factory made it, empty for the model's own.
+    """
 
     version: int
     model: Any
@@ -38,6 +42,25 @@ class Promotion:
     learnt: LearntRange
     reference: Reference
     race: Mapping[str, float] | None
+    gates: tuple[GateResult, ...] = ()
+    family: str = ""
+    serves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A proposal is served for a ``share`` of the keys: 0 while it waits for approval, None no longer.
+
+    Without an ``action`` another decision says in the audit log what became of it.
+    """
+
+    version: int
+    share: float | None
+    trigger: str
+    incident: str | None
+    actor: str
+    action: str
+    details: Mapping[str, float | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +76,14 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A version that is in the registry becomes the champion because a person orders it."""
+    """A version that is in the registry becomes the champion: a person orders it, or a proposal has passed."""
 
     version: int
     replaced: int | None
     actor: str
     details: Mapping[str, float | str | None]
+    trigger: str = "command"
+    incident: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +121,4 @@ class Registration:
     refused: str = ""
 
 
-Decision = Note | Promotion | Rollback | Appointment | Pin | Deletion | Registration
+Decision = Note | Promotion | Canary | Rollback | Appointment | Pin | Deletion | Registration

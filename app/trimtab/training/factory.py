@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from trimtab.config.model import FactorySpec
+from trimtab.config import FactorySpec
 from trimtab.errors import TrainingError
 
 __all__ = ["SEED", "FactoryError", "build", "default_seed", "names_of", "source_hash"]

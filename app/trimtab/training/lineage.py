@@ -25,7 +25,8 @@ class LearntRange:
     """Whole records from ``first`` to ``last``, inclusive, with the chained hash of their bytes.
 
     ``asked_first`` to ``asked_last`` are those whose examples the model was asked to predict, before it learnt them or
-    after it had learnt all: some models change as they predict, so a replay asks too.
+    after it had learnt all: some models change as they predict, so a replay asks too. Of the first ``thinned`` examples
+    those are learnt that :func:`trimtab.training.thinning.keeps` says with ``half_life``.
 
     Examples
     --------
@@ -41,6 +42,8 @@ class LearntRange:
     sha256: str = ""
     asked_first: int = -1
     asked_last: int = -1
+    thinned: int = 0
+    half_life: int = 0
 
     def ask(self, offset: int) -> None:
         """Note that one record is being predicted."""
@@ -63,11 +66,15 @@ class LearntRange:
 
 @dataclass(slots=True, eq=False)
 class Lineage:
-    """A learning model; ``learnt`` is what it has learnt since version ``parent`` (or from nothing)."""
+    """A learning model; ``learnt`` is what it has learnt since version ``parent`` (or from nothing).
+
+    ``family`` is the candidate whose factory made it; empty for the model's own.
+    """
 
     model: Any
     parent: int | None = None
     learnt: LearntRange = field(default_factory=LearntRange)
+    family: str = ""
 
 
 def read_batch(offset: int, value: bytes) -> Batch:

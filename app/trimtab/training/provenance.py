@@ -40,7 +40,7 @@ def code_of(config: ModelConfig) -> dict[str, Any]:
     >>> code["packages"], code["modules"], code["git_commit"]
     ([], {}, None)
     """
-    names = [*names_of(config.factory), *config.admit]
+    names = [*(name for spec in config.factories.values() for name in names_of(spec)), *config.admit]
     packages = sorted({name.partition(":")[0].partition(".")[0] for name in names} - _KNOWN)
     return {name: value.copy() if isinstance(value, dict | list) else value for name, value in _code(*packages).items()}
 

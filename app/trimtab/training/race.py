@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.config import RaceSpec
 from trimtab.training.betting import BettingTest
 from trimtab.training.lineage import LearntRange, Lineage
+from trimtab.training.protection import Protection
+from trimtab.training.tally import Tally
 
 __all__ = ["Candidate", "Race", "Trigger"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What starts a race: drift, performance, schedule or command."""
+    """What starts a race: drift, performance, examples, schedule, cron, reference_age or command."""
 
     kind: str
     incident: str | None = None
@@ -37,43 +40,45 @@ class Candidate:
     lineage: Lineage
     since: LearntRange = field(default_factory=LearntRange)
     test: BettingTest = field(default_factory=BettingTest)
-    loss: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    protection: Protection = field(default_factory=Protection)
 
 
 @dataclass(slots=True, eq=False)
 class Race:
-    """Candidates, the trigger, and how many fresh examples have been seen."""
+    """Candidates, the trigger, and how many fresh examples have been seen.
+
+    ``entered`` candidates share alpha, also when a gate has turned some of them away.
+    """
 
     trigger: Trigger
     started_offset: int
     candidates: list[Candidate]
     count: int = 0
-    champion_loss: float = 0.0
+    champion: Tally = field(default_factory=Tally)
+    entered: int = 0
 
-    def score(self, champion_loss: float, losses: list[float]) -> None:
-        """Losses of the champion and of each candidate on one example, all in [0, 1]."""
-        self.count += 1
-        self.champion_loss += champion_loss
-        for candidate, loss in zip(self.candidates, losses, strict=True):
-            candidate.loss += loss
-            candidate.test.update(champion_loss - loss)
+    def __post_init__(self) -> None:
+        self.entered = self.entered or len(self.candidates)
 
-    def winner(self, spec: RaceSpec) -> Candidate | None:
-        """The candidate with the most evidence, if it is enough; alpha is shared by the candidates."""
-        if self.count < spec.min_examples or not self.candidates:
-            return None
-        best = max(self.candidates, key=lambda candidate: candidate.test.wealth)
-        enough = best.test.wealth >= len(self.candidates) / spec.alpha
-        return best if enough and best.test.mean >= spec.min_effect else None
+    def ahead(self, spec: RaceSpec) -> list[Candidate]:
+        """Candidates with evidence and effect enough, the one with the most evidence first."""
+        if self.count < spec.min_examples:
+            return []
+        enough = self.entered / spec.alpha
+        found = [one for one in self.candidates if one.test.wealth >= enough and one.test.mean >= spec.min_effect]
+        return sorted(found, key=lambda one: -one.test.wealth)
 
     def numbers(self, candidate: Candidate) -> dict[str, float]:
         """What a manifest tells of the race."""
         count = max(self.count, 1)
-        return {
+        numbers = {
             "examples": float(self.count),
-            "champion_loss": self.champion_loss / count,
-            "candidate_loss": candidate.loss / count,
+            "champion_loss": self.champion.loss / count,
+            "candidate_loss": candidate.tally.loss / count,
             "mean_difference": candidate.test.mean,
             "wealth": candidate.test.wealth,
-            "candidates": float(len(self.candidates)),
+            "candidates": float(self.entered),
         }
+        error = candidate.tally.calibration_error
+        return numbers if math.isnan(error) else numbers | {"calibration_error": error}

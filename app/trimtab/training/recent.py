@@ -47,6 +47,12 @@ class Recent:
         for index in range(start, len(self._batches)):
             yield self._batches[index]
 
+    def since(self, offset: int) -> Iterator[Batch]:
+        """Batches held from one of the log on, oldest first."""
+        for batch in self._batches:
+            if batch.offset >= offset:
+                yield batch
+
     def reference(self, name: str, config: ModelConfig, metrics: dict[str, float]) -> Reference:
         """A reference of the last ``reference_examples`` examples."""
         parts = [batch.examples for batch in self.last(config.reference_examples)]

@@ -10,6 +10,7 @@ from typing import Any
 from trimtab.config import ModelConfig
 from trimtab.training.lineage import Batch, LearntRange
 from trimtab.training.task import make_task
+from trimtab.training.thinning import keeps
 
 __all__ = ["Replayed", "last_needed", "replay"]
 
@@ -56,16 +57,18 @@ def replay(config: ModelConfig, start: Any, wanted: LearntRange, batches: Iterab
     """
     task, model, seen = make_task(config.task, classes=config.classes), start, LearntRange()
     version: Any = None
+    age = wanted.thinned
     for batch in batches:
         asked = wanted.asked_first <= batch.offset <= wanted.asked_last
         learns = batch.offset <= wanted.last
         if not learns and version is None:
             version = copy.deepcopy(model)
-        labels = batch.examples.labels()
-        for x, y in zip(batch.examples.inputs(), task.targets(labels), strict=True):
+        targets = task.targets(batch.examples.labels())
+        for row, (x, y) in enumerate(zip(batch.examples.inputs(), targets, strict=True)):
+            age -= 1
             if asked:
                 task.ask(model if learns else version, x)
-            if learns:
+            if learns and (age < 0 or keeps(batch.offset, row, age, wanted.half_life)):
                 model.learn_one(x, y)
         if learns:
             seen.extend(batch)

@@ -9,11 +9,12 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from trimtab.config import ModelConfig
+from trimtab.config import FactorySpec, ModelConfig
 from trimtab.errors import RegistryError
 from trimtab.registry import SnapshotRef
 from trimtab.registry.records import manifest_sha256
 from trimtab.training import LearntRange
+from trimtab.training.candidates import factory_of
 
 __all__ = ["Damaged", "Manifest", "flat_code", "manifest_sha256"]
 
@@ -50,6 +51,8 @@ class Manifest:
     code
         Hashes of the user's modules and of all that was installed, as :func:`flat_code` has them; None in manifests of
         earlier releases.
+    family
+        The candidate by whose factory it was made; empty for the model's own.
     """
 
     model: str
@@ -64,6 +67,12 @@ class Manifest:
     state_digest: str
     snapshot: SnapshotRef
     imported: str | None = None
+    family: str = ""
+
+    @property
+    def factory(self) -> FactorySpec:
+        """How the model that it comes from was made."""
+        return factory_of(self.config, self.family)
 
     @classmethod
     def of(cls, record: Mapping[str, Any], configured: ModelConfig) -> Self:
@@ -102,12 +111,15 @@ class Manifest:
                     examples["sha256"],
                     int(examples.get("asked_first_offset", -1)),
                     int(examples.get("asked_last_offset", -1)),
+                    int(examples.get("thinned", 0)),
+                    int(examples.get("half_life", 0)),
                 ),
                 environment={**record["environment"], "factory": record["factory_sha256"]},
                 code=None if record.get("code") is None else flat_code(record["code"]),
                 state_digest=record["state_digest"],
                 snapshot=SnapshotRef.from_wire(record["snapshot"]),
                 imported=_source(record.get("imported")),
+                family=record.get("family") or "",
             )
         except Damaged:
             raise

@@ -189,7 +189,7 @@ class _Work:
                 "its examples are there; here, its bytes and its state are what its manifest says. Verify it there"
             )
         if manifest.parent is None:
-            start = build(manifest.config.factory)
+            start = build(manifest.factory)
         elif from_scratch:
             start = self._rebuilt(self._manifest(manifest.parent), from_scratch=True).learnt
         else:
@@ -217,7 +217,7 @@ def _differences(manifest: Manifest) -> dict[str, tuple[str, str]]:
     """By name of the software, what was recorded and what is here."""
     here = environment()
     try:
-        here["factory"] = source_hash(manifest.config.factory)
+        here["factory"] = source_hash(manifest.factory)
     except FactoryError as error:
         here["factory"] = str(error)
     recorded = dict(manifest.environment)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from river import compose, ensemble, forest, linear_model, preprocessing, stats, tree
 
-from trimtab.config.model import FactorySpec
+from trimtab.config import FactorySpec
 from trimtab.registry.digest import state_digest
 from trimtab.registry.snapshot import dump, load
 from trimtab.training.factory import SEED, FactoryError, build, default_seed, source_hash

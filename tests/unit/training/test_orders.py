@@ -94,7 +94,7 @@ def test_a_version_becomes_champion_and_what_learns_on_has_it_for_its_parent(
     assert state_digest(trainer.champion.model) == state_digest(models[1])
     assert state.lineage is trainer.champion.lineage
     assert state.lineage.parent == 1
-    assert (state.race, state.waiting) == (None, None)
+    assert (state.race, state.proposal) == (None, None)
     if not held:
         assert state.lineage.learnt.first == -1
         assert state_digest(state.lineage.model) == state_digest(models[1])
@@ -282,9 +282,10 @@ def test_the_same_after_a_restart_between_any_two_orders(mode: str) -> None:
             lines += [str(one) for one in _carry_out(trainer, order(command, version), models)]
             if restarts:
                 again = decode_state(encode_state(trainer.state, dump), lambda part: load(part, max_bytes=10_000_000))
-                recent = trainer.recent
+                held = list(trainer.recent.last(1_000_000))
                 trainer = Trainer("m", config(mode), again)
-                trainer.recent = recent
+                for batch in held:
+                    trainer.recent.add(batch)
             lines += run(trainer, after[number * 10 : number * 10 + 10])
         lines += run(trainer, after[len(steps) * 10 :])
         results.append((lines, state_digest(trainer.state.lineage.model), trainer.state.inventory))

@@ -55,7 +55,7 @@ def promotions(spec: ModelConfig, batches: list[Batch]) -> list[tuple[Promotion,
     waited = 0
     for batch in batches:
         decisions = trainer.on_batch(batch)
-        waited = waited + 1 if trainer.state.waiting is not None else 0
+        waited = waited + 1 if trainer.state.proposal is not None else 0
         if waited == 10:
             decisions += trainer.on_approve("ann")
         found += [(d, state_digest(d.model)) for d in decisions if isinstance(d, Promotion)]

@@ -12,7 +12,7 @@ from trimtab.errors import TrainingError
 from trimtab.events import Example
 from trimtab.events.examples import Examples
 from trimtab.registry import dump, load, state_digest
-from trimtab.training import Batch, Decision, Note, Promotion, Rollback, Trainer, Trigger
+from trimtab.training import Appointment, Batch, Canary, Decision, Note, Promotion, Rollback, Trainer, Trigger
 from trimtab.training.checkpoint import decode_state, encode_state
 
 CONFIG = """
@@ -118,10 +118,20 @@ def test_no_promotion_without_a_change() -> None:
 
 def test_a_winner_waits_for_approval_and_never_means_never() -> None:
     waiting = Trainer("m", config(promotion="approve"))
-    assert not any("Promotion 2" in line for line in run(waiting, log(1_200, 600)))
-    (approved,) = waiting.on_approve("ann")
-    assert isinstance(approved, Promotion)
-    assert approved.actor == "ann"
+    lines = run(waiting, log(1_200, 600))
+    assert any("Promotion 2" in line for line in lines)
+    assert not any("Appointment" in line for line in lines)
+    assert waiting.champion is not None
+    assert waiting.champion.version == 1
+    (refused,) = waiting.on_approve("ann", 3)
+    assert isinstance(refused, Note)
+    assert refused.details["reason"] == "version 2 waits for approval, not 3"
+    approved, alias = waiting.on_approve("ann", 2)
+    assert isinstance(approved, Appointment)
+    assert (approved.version, approved.replaced, approved.actor, approved.trigger) == (2, 1, "ann", "schedule")
+    assert isinstance(alias, Canary)
+    assert (alias.version, alias.share) == (2, None)
+    assert waiting.champion.version == 2
     assert not any("Promotion 2" in line for line in run(Trainer("m", config(promotion="never")), log(1_200, 600)))
 
 
