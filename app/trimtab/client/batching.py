@@ -167,7 +167,9 @@ def _scores(values: Sequence[Any]) -> FloatArray | None:
     if set(values) == {None}:
         return None
     scores = _column(values)
-    if isinstance(scores, Categories) or (scores < 0).any() or (scores > 1).any() or {bool, np.bool_} & set(map(type, values)):
+    if isinstance(scores, Categories) or (scores < 0).any() or (scores > 1).any():
+        raise _NotAlikeError
+    if {bool, np.bool_} & set(map(type, values)):
         raise _NotAlikeError
     return scores
 
