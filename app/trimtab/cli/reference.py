@@ -108,6 +108,7 @@ def _publish(
     config: Config, model: str, version: int, made: Reference, details: dict[str, float | str], actor: str | None
 ) -> None:
     from trimtab.cli.orders import user
+    from trimtab.registry.audit_log import chain_of
     from trimtab.registry.set_reference import reference_set
     from trimtab.registry.signing import Signer
 
@@ -121,6 +122,7 @@ def _publish(
         trigger="command",
         now_ms=now_ms,
         details=details,
+        chain=chain_of(config.kafka, model, "cli"),
         signer=Signer.of(config),
     )
     send(config, records, "the reference")

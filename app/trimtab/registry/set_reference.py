@@ -9,6 +9,7 @@ import orjson
 from trimtab.config import KafkaConfig
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
+from trimtab.registry.audit import Chain
 from trimtab.registry.records import INDEX_PARTITION, reference_key
 from trimtab.registry.signing import UNSIGNED, Signer
 
@@ -25,19 +26,25 @@ def reference_set(
     trigger: str,
     now_ms: int,
     details: Mapping[str, float | str],
+    chain: Chain,
     signer: Signer = UNSIGNED,
 ) -> list[tuple[str, bytes, bytes, int]]:
     """Topic, key, value and partition of each record; they belong in one transaction.
 
+    Parameters
+    ----------
+    chain
+        The writer's chain of the model in the audit log; its next entry is made.
+
     Examples
     --------
-    >>> made = Reference.of("m@1/x", {}, {}, {})
-    >>> records = reference_set(KafkaConfig(), "m", 1, made, actor="you", trigger="command", now_ms=0, details={})
+    >>> made, by = Reference.of("m@1/x", {}, {}, {}), {"actor": "you", "trigger": "command", "now_ms": 0}
+    >>> records = reference_set(KafkaConfig(), "m", 1, made, details={}, chain=Chain("m", "cli"), **by)
     >>> [(topic, key) for topic, key, _, _ in records]
     [('trimtab.registry', b'm/references/1'), ('trimtab.audit', b'm')]
     """
     topics = Topics(kafka.topic_prefix)
-    audit = {
+    entry = {
         "model": model,
         "action": "reference_set",
         "actor": actor,
@@ -49,6 +56,7 @@ def reference_set(
         "event_time_ms": None,
         "details": {"reference": reference.id, **details},
     }
+    audit = chain.sealed(entry, signer)
     key = reference_key(model, version)
     record = signer.signed("registry", key, reference.to_wire())
     return [

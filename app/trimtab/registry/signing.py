@@ -28,7 +28,7 @@ from trimtab.registry.keys import Key
 
 __all__ = ["SIGNATURE", "SignatureRefused", "Signer", "TRUSTING", "Topic", "Trust", "UNSIGNED", "signed_bytes"]
 
-Topic = Literal["registry", "state"]
+Topic = Literal["registry", "state", "audit"]
 Record = Mapping[str, Any]
 
 SIGNATURE: Final = "signature"

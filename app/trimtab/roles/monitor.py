@@ -32,6 +32,8 @@ from trimtab.kafka.clients import admin
 from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.audit import Chain
+from trimtab.registry.audit_log import chain_of
 from trimtab.registry.set_reference import reference_set
 from trimtab.registry.signing import UNSIGNED, Signer
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
@@ -241,6 +243,7 @@ class _Partition:
         """Fence the predecessor, then read what it committed."""
         await self._output.start()
         table = await asyncio.to_thread(read_table, self._config.kafka, self._topics.state, self.tp.partition)
+        self._chains: dict[str, Chain] = {}
         self._states = {key: orjson.loads(value) for key, value in table.items() if key.startswith(f"{ROLE}/")}
         # An alert that fires is to be resolved, even if nothing comes any more.
         stale = [
@@ -346,16 +349,21 @@ class _Partition:
         for model, closed in due:
             alerts += await self._judge(model, closed)
             # First: what was published is in the state.
-            self._set_references(model)
+            await self._set_references(model)
             state: dict[str, bytes | None] = {model.name: orjson.dumps(model.snapshot())}
             for key, value in (state | model.verdicts.take_records()).items():
                 self._output.produce(self._topics.state, f"{ROLE}/{key}", value, self.tp.partition)
         return alerts
 
-    def _set_references(self, model: _Model) -> None:
+    async def _set_references(self, model: _Model) -> None:
         for version, reference in model.verdicts.take_references():
+            chain = self._chains.get(model.name)
+            if chain is None:
+                chain = await asyncio.to_thread(chain_of, self._config.kafka, model.name, ROLE)
+                self._chains[model.name] = chain
             details = {"events": float(reference.profile.count)}
             by: dict[str, Any] = {"actor": ROLE, "trigger": "first_windows", "now_ms": _now_ms(), "details": details}
+            by["chain"] = chain
             for topic, key, value, number in reference_set(
                 self._config.kafka, model.name, version, reference, signer=self._signer, **by
             ):

@@ -25,6 +25,8 @@ from trimtab.kafka.log import read_range
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry import SnapshotRef
+from trimtab.registry.audit import Chain, Head
+from trimtab.registry.audit_log import chain_of
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
@@ -75,6 +77,7 @@ __all__ = ["TrainedModel", "TrainedPartition"]
 
 log = logging.getLogger("trimtab.trainer")
 
+ROLE = "trainer"
 CHECKPOINT_EVERY_S = 1.0
 # A state takes as long to encode as the model is large; publishing has at most this share of the time.
 PUBLISHING_SHARE = 0.04
@@ -171,9 +174,8 @@ class TrainedPartition:
                     publish_online(publication, trainer, *online, _now_ms())
                 for one in made:
                     self._publish_decision(publication, model, one)
-                for one in made:
-                    if one.audit:
-                        self._produce(self._topics.audit, trainer.name, one.audit)
+                for entry in entries:
+                    self._produce(self._topics.audit, trainer.name, orjson.dumps(entry))
                 for alert in alerts:
                     self._produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert))
                 ref = publication.snapshot(f"{trainer.name}/checkpoint", trainer.name, checkpoint)
@@ -181,8 +183,9 @@ class TrainedPartition:
                 signed = self._signer.signed("state", _state_key(trainer.name), whole)
                 self._produce(self._topics.state, _state_key(trainer.name), orjson.dumps(signed))
 
+            entries: list[dict[str, Any]] = []
             if made:
-                await asyncio.get_running_loop().run_in_executor(None, self._learn_of, model, made)
+                entries = await asyncio.get_running_loop().run_in_executor(None, self._prepare, model, made)
             await self._transaction(write)
         for alert in alerts:
             log.info("%s: %s", alert["state"], alert["summary"])
@@ -268,6 +271,18 @@ class TrainedPartition:
             publish_deletion(publication, trainer.name, decision.versions, standing)
         elif isinstance(decision, Registration):
             publish_registration(publication, trainer.name, decision, standing)
+
+    def _prepare(self, model: TrainedModel, made: Sequence[Decided]) -> list[dict[str, Any]]:
+        """Read what the decisions need and is not known here; returns their entries for the audit log."""
+        self._learn_of(model, made)
+        name, standing = model.trainer.name, model.standing
+        told = [one.audit for one in made if one.audit is not None]
+        if standing.audit is None and told:
+            standing.audit = chain_of(self._config.kafka, name, ROLE).head
+        chain = Chain(name, ROLE, standing.audit or Head())
+        entries = [chain.sealed(entry, self._signer) for entry in told]
+        standing.audit = chain.head
+        return entries
 
     def _learn_of(self, model: TrainedModel, made: Sequence[Decided]) -> None:
         """Read the manifests that decisions are about and that are not known here, being older than the last few."""

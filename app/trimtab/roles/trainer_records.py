@@ -9,11 +9,11 @@ from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
-import orjson
 
 import trimtab
 from trimtab.config import ModelConfig, config_hash, config_json
 from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.audit import Head
 from trimtab.registry.digest import state_digest
 from trimtab.registry.publish import Publication
 from trimtab.registry.records import (
@@ -89,7 +89,7 @@ class Decided:
 
     decision: Decision
     made_ms: int
-    audit: bytes
+    audit: Mapping[str, Any] | None
     snapshot: bytes = b""
     digest: str = ""
 
@@ -98,7 +98,8 @@ class Decided:
 class Standing:
     """What is to be known of the registry: each version's ``manifest_sha256`` and keys of chunks, and the alias's time.
 
-    ``serving`` are the manifests in the topic of that name, by version; they are not in the checkpoint.
+    ``audit`` is the last entry that the trainer wrote in the audit log, None when it is not known. ``serving`` are the
+    manifests in the topic of that name, by version; they are not in the checkpoint.
 
     Examples
     --------
@@ -111,6 +112,7 @@ class Standing:
     changed_ms: int = 0
     chunks: dict[int, list[str]] = field(default_factory=dict)
     serving: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    audit: Head | None = None
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Standing:
@@ -120,6 +122,7 @@ class Standing:
             {int(v): sha for v, sha in manifests.items()},
             int(wire.get("changed_ms", 0)),
             {int(v): [f"{prefix}/{number}" for number in range(count)] for v, (prefix, count) in chunks.items()},
+            audit=Head(*wire["audit"]) if wire.get("audit") else None,
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -129,6 +132,7 @@ class Standing:
         return {
             "manifests": {str(version): sha for version, sha in newest},
             "changed_ms": self.changed_ms,
+            "audit": None if self.audit is None else list(self.audit),
             "chunks": {str(version): [keys[0].rpartition("/")[0], len(keys)] for version, keys in chunks},
         }
 
@@ -159,7 +163,9 @@ def decided(trainer: Trainer, decision: Decision, now_ms: int) -> Decided:
     """Take down a decision before anything goes on: some models change even as they predict."""
     state = trainer.state
     told = not isinstance(decision, Canary) or decision.action
-    audit = audit_of(trainer.name, trainer.config, decision, state.offset, state.event_time_ms, now_ms) if told else b""
+    audit = (
+        audit_of(trainer.name, trainer.config, decision, state.offset, state.event_time_ms, now_ms) if told else None
+    )
     if not isinstance(decision, Promotion):
         return Decided(decision, now_ms, audit)
     data = dump(decision.model, admit=trainer.config.admit)
@@ -316,7 +322,9 @@ def online_record(name: str, snapshot: dict[str, Any], meta: Mapping[str, int], 
     return {"model": name, **meta, "published_ms": now_ms, "snapshot": snapshot}
 
 
-def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, event_time_ms: int, now_ms: int) -> bytes:
+def audit_of(
+    name: str, config: ModelConfig, decision: Decision, offset: int, event_time_ms: int, now_ms: int
+) -> dict[str, Any]:
     """The audit entry of a decision."""
     entry: dict[str, Any] = {
         "model": name,
@@ -325,7 +333,7 @@ def audit_of(name: str, config: ModelConfig, decision: Decision, offset: int, ev
         "event_time_ms": event_time_ms or None,
         "incident": None,
     }
-    return orjson.dumps(entry | _told(decision))
+    return entry | _told(decision)
 
 
 def _told(decision: Decision) -> dict[str, Any]:
