@@ -288,9 +288,9 @@ class TrainedPartition:
         """Read the manifests that decisions are about and that are not known here, being older than the last few."""
         name, standing = model.trainer.name, model.standing
         new = {one.decision.version for one in made if isinstance(one.decision, Promotion)}
-        gone: set[int] = set()
+        known, gone = standing.serving.keys() | new, set[int]()
         for decision in (one.decision for one in made):
-            if isinstance(decision, Rollback | Appointment) and decision.version not in standing.serving.keys() | new:
+            if isinstance(decision, Rollback | Appointment | Canary) and decision.version not in known:
                 self._fetch_manifest(name, decision.version, standing)
             if isinstance(decision, Deletion):
                 gone |= set(decision.versions) - standing.chunks.keys()
