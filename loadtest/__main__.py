@@ -14,6 +14,7 @@ COMMANDS = {
     "scaling": "what an event costs as models, features, segments, partitions, windows and pending labels grow",
     "joined": "predictions joined with labels, while many wait for theirs",
     "sequential": "how often each sequential detector is wrong, and how soon it sees a change",
+    "races": "how often races between equal models are won, and how soon better models win",
     "verdicts": "how often verdicts are false where nothing has changed, and what they find beside other tools",
 }
 

@@ -1,0 +1,1 @@
+"""How often races between equal models are won, and how soon better models win theirs."""
