@@ -19,6 +19,7 @@ __all__ = ["register"]
 _FAULTY = 1
 _WORDS = {
     "race_started": "a race starts",
+    "candidates_replay": "candidates learn their examples again before a race",
     "race_not_started": "no race starts",
     "race_ended": "the race ends",
     "promoted": "becomes champion",

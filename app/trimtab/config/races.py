@@ -119,6 +119,10 @@ class RaceSpec(Strict):
     mean paired loss difference is above zero at level ``alpha`` (shared by the candidates) by an anytime-valid
     test, on at least ``min_examples`` and at most ``max_examples``, by ``min_effect`` or more. ``reset`` learns
     from the last ``reset_examples`` examples.
+
+    A candidate that starts more than 2,000 examples back learns them in a process of its own. The race begins with the
+    first record that is so much newer than the trigger that ``replay_per_second`` examples a second have been learnt
+    meanwhile; a model that is slower than that holds up its partition there until it is ready.
     """
 
     candidates: tuple[Annotated[CandidateSpec, BeforeValidator(_whole_candidate)], ...] = Field(
@@ -130,6 +134,7 @@ class RaceSpec(Strict):
     alpha: float = Field(default=0.01, gt=0, lt=1)
     min_effect: float = Field(default=0.0, ge=0, lt=1)
     reset_examples: Positive = 2_000
+    replay_per_second: Positive = 1_000
 
     @model_validator(mode="after")
     def _names(self) -> Self:

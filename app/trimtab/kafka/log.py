@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 
 from confluent_kafka import KafkaError as RawError
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
-from trimtab.kafka.clients import consumer
+from trimtab.kafka.clients import consumer, message_of
 
-__all__ = ["LogDamaged", "LogGone", "read_range"]
+__all__ = ["LogDamaged", "LogGone", "follow", "read_range"]
 
 
 class LogDamaged(KafkaError):
@@ -62,9 +62,7 @@ def read_range(
                 if error is not None:
                     if error.code() == RawError._PARTITION_EOF:
                         return
-                    damaged = error.code() in (RawError._BAD_MSG, RawError._BAD_COMPRESSION)
-                    kind = LogDamaged if damaged else KafkaError
-                    raise kind(f"cannot read {topic}[{partition}] from {first}: {error.str()}")
+                    _require_whole(message, topic, partition, first)
                 deadline = time.monotonic() + stall_s
                 if message.offset() > last:
                     return
@@ -74,3 +72,41 @@ def read_range(
     finally:
         reader.close()
     raise KafkaError(f"{topic}[{partition}] gave nothing for {stall_s:.0f} s between {first} and {last}")
+
+
+def follow(config: KafkaConfig, topic: str, partition: int, first: int) -> Iterator[Message | None]:
+    """Committed records from offset ``first`` on, for ever; None when nothing came for a tenth of a second.
+
+    Raises
+    ------
+    LogGone
+        If the log no longer begins at or before ``first``.
+    LogDamaged
+        If a record is damaged; its checksum is checked.
+    KafkaError
+        If Kafka does not answer.
+    """
+    reader = consumer(config, "trimtab-log", auto_offset_reset="error", check_crcs=True, fetch_wait_max_ms=50)
+    try:
+        low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+        if low > first:
+            raise LogGone(topic, partition, first, low)
+        reader.assign([TopicPartition(topic, partition, first)])
+        while True:
+            messages = reader.consume(500, timeout=0.1)
+            for message in messages:
+                _require_whole(message, topic, partition, first)
+                yield message
+            if not messages:
+                yield None
+    except KafkaException as error:
+        raise KafkaError(f"{topic}[{partition}]: cannot be read: {message_of(error)}") from error
+    finally:
+        reader.close()
+
+
+def _require_whole(message: Message, topic: str, partition: int, first: int) -> None:
+    error = message.error()
+    if error is not None:
+        damaged = error.code() in (RawError._BAD_MSG, RawError._BAD_COMPRESSION)
+        raise (LogDamaged if damaged else KafkaError)(f"cannot read {topic}[{partition}] from {first}: {error.str()}")

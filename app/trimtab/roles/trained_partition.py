@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ from trimtab.registry.records import (
 )
 from trimtab.registry.signing import SignatureRefused, Signer, Trust
 from trimtab.registry.snapshot import dump, load
+from trimtab.roles.records import metric_key
 from trimtab.roles.trainer_records import (
     Decided,
     Standing,
@@ -191,6 +192,12 @@ class TrainedPartition:
             log.info("%s: %s", alert["state"], alert["summary"])
         for acknowledge in held:
             acknowledge()
+
+    def tell(self, metrics: Iterable[dict[str, Any]]) -> None:
+        """Write metric records, in no transaction."""
+        for record in metrics:
+            self._direct.produce(self._topics.metrics, orjson.dumps(record), metric_key(record).encode())
+        self._direct.poll(0)
 
     async def refuse(self, topic: str, key: bytes, letter: bytes) -> None:
         """Send one record to dead letters."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,7 +22,9 @@ from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.orders import Shelf, decide, order_of
+from trimtab.roles.replays import Replays
 from trimtab.roles.trained_partition import TrainedModel, TrainedPartition
+from trimtab.roles.trainer_metrics import metrics_of
 from trimtab.training import Decision, Trigger, read_batch
 
 __all__ = ["run"]
@@ -29,6 +32,7 @@ __all__ = ["run"]
 log = logging.getLogger("trimtab.trainer")
 
 TEND_EVERY_S = 0.003
+TELL_EVERY_S = 1.0
 
 
 class TrainerRole:
@@ -41,6 +45,8 @@ class TrainerRole:
         self._partitions: dict[int, TrainedPartition] = {}
         self._opening = asyncio.Lock()
         self._shelf = Shelf(config)
+        self._replays = Replays(config)
+        self._told: dict[int, float] = {}
 
     def start(self) -> None:
         """Subscribe the agents."""
@@ -54,6 +60,7 @@ class TrainerRole:
             topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
             app.agent(topic, name=f"trainer-{name}", concurrency=1)(functools.partial(self._consume, handler))
         app.on_partitions_revoked.connect(self._on_revoked)
+        app.on_before_shutdown.connect(self._on_shutdown)
         app.task(self._tend)
 
     async def _consume(self, handler: Callable[[Any], Awaitable[None]], stream: Any) -> None:
@@ -73,6 +80,10 @@ class TrainerRole:
         partitions, self._partitions = self._partitions, {}
         for partition in partitions.values():
             partition.close()
+        self._replays.close()
+
+    async def _on_shutdown(self, *_: Any, **__: Any) -> None:
+        self._replays.close()
 
     async def _tend(self) -> None:
         while not self._app.should_stop:
@@ -80,10 +91,21 @@ class TrainerRole:
             try:
                 for partition in list(self._partitions.values()):
                     await partition.tend()
+                    for model in partition.models.values():
+                        self._replays.tend(model.trainer)
+                    self._tell(partition)
             except Exception as error:
                 log.exception("cannot publish")
                 fail(self._app, error)
                 return
+
+    def _tell(self, partition: TrainedPartition) -> None:
+        now = time.monotonic()
+        if now - self._told.get(partition.number, 0.0) < TELL_EVERY_S:
+            return
+        self._told[partition.number] = now
+        for name, model in partition.models.items():
+            partition.tell(metrics_of(model.trainer, self._replays.learnt(name), time.time_ns() // 1_000_000))
 
     async def _partition(self, number: int) -> TrainedPartition:
         async with self._opening:
@@ -103,6 +125,9 @@ class TrainerRole:
             self._acknowledge(message)
             return
         batch = read_batch(message.offset, event.value)
+        if model.trainer.awaited is not None and batch.offset > model.trainer.state.offset:
+            begun = model.trainer.on_replayed(await self._replays.results(model.trainer))
+            await self._carry_out(partition, model, begun)
         decisions = model.trainer.on_batch(batch)
         model.last_produced_ms = int(batch.examples.produced_ms.max(initial=model.last_produced_ms))
         model.held.append(functools.partial(self._acknowledge, message))

@@ -42,8 +42,7 @@ from trimtab.training import (
     Rollback,
     Trainer,
 )
-from trimtab.training.candidates import factory_of
-from trimtab.training.factory import source_hash
+from trimtab.training.factory import factory_of, source_hash
 from trimtab.training.inventory import said
 from trimtab.training.provenance import code_of
 

@@ -13,6 +13,7 @@ from trimtab.training.decisions import (
 )
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import Batch, LearntRange, Lineage, model_input, read_batch
+from trimtab.training.preparing import Preparing, Replaying
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.state import PastChampion, Proposal, Shadow, TrainerState
 from trimtab.training.trainer import Trainer
@@ -30,10 +31,12 @@ __all__ = [
     "Note",
     "PastChampion",
     "Pin",
+    "Preparing",
     "Promotion",
     "Proposal",
     "Race",
     "Registration",
+    "Replaying",
     "Rollback",
     "Shadow",
     "Trainer",

@@ -14,83 +14,59 @@ from typing import Any, Self
 from river.drift import ADWIN
 
 from trimtab.events.examples import Examples
+from trimtab.training.anchors import Anchors, Place
 from trimtab.training.task import Prediction, Task
 
 __all__ = ["ChangePoint", "served_losses"]
-
-_MOST_ANCHORS = 512
 
 
 @dataclass(slots=True, eq=False)
 class ChangePoint:
     """The detector, and the offsets at which it had seen so many losses.
 
-    Parameters
-    ----------
-    anchors
-        Pairs of a count and the offset of the record that came then; thinned out as they grow many, so that of a
-        window of ``n`` examples the beginning is found to within ``n / 128``.
-
     Examples
     --------
     >>> change = ChangePoint()
     >>> for offset in range(100):
-    ...     change.step(offset, [0.0 if offset < 60 else 1.0] * 10)
-    >>> 58 <= change.offset <= 66
+    ...     change.step(offset, 10 * offset, [0.0 if offset < 60 else 1.0] * 10)
+    >>> 58 <= change.place.offset <= 66
     True
     """
 
     detector: Any = field(default_factory=ADWIN)
     count: int = 0
     found: bool = False
-    every: int = 1
-    records: int = 0
-    anchors: list[list[int]] = field(default_factory=list)
+    anchors: Anchors = field(default_factory=Anchors)
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any], detector: Any) -> Self:
         """Read what :meth:`to_wire` wrote."""
-        return cls(detector, wire["count"], wire["found"], wire["every"], wire["records"], wire["anchors"])
+        return cls(detector, wire["count"], wire["found"], Anchors.from_wire(wire["anchors"]))
 
     def to_wire(self) -> dict[str, Any]:
         """Plain types, without the detector."""
-        return {
-            "count": self.count,
-            "found": self.found,
-            "every": self.every,
-            "records": self.records,
-            "anchors": self.anchors,
-        }
+        return {"count": self.count, "found": self.found, "anchors": self.anchors.to_wire()}
 
-    def step(self, offset: int, losses: Iterable[float]) -> None:
-        """Take the losses of one record, each in [0, 1]."""
-        if self.records % self.every == 0:
-            self.anchors.append([self.count, offset])
-        self.records += 1
+    def step(self, offset: int, examples: int, losses: Iterable[float]) -> None:
+        """Take the losses of one record, each in [0, 1]; ``examples`` came before it."""
+        self.anchors.add(self.count, offset, examples)
+        changed = False
         for loss in losses:
             self.detector.update(loss)
             self.count += 1
-            self.found |= self.detector.drift_detected
-        if len(self.anchors) > _MOST_ANCHORS:
-            self._thin()
-
-    def _thin(self) -> None:
-        """Let go of what is before the window, then of every second anchor."""
-        begins = self.count - int(self.detector.width)
-        before = sum(count <= begins for count, _ in self.anchors)
-        self.anchors = self.anchors[max(0, before - 1) :]
-        if len(self.anchors) > _MOST_ANCHORS // 2:
-            self.anchors = self.anchors[::2]
-            self.every *= 2
-            self.records = 0
+            changed |= self.detector.drift_detected
+        if changed:
+            self.found = True
+            self.anchors.forget(self._begins)
 
     @property
-    def offset(self) -> int | None:
+    def _begins(self) -> int:
+        return self.count - int(self.detector.width)
+
+    @property
+    def place(self) -> Place | None:
         """The record in which the loss last changed; None when it never has."""
-        if not self.found or not self.anchors:
-            return None
-        begins = self.count - int(self.detector.width)
-        return max((offset for count, offset in self.anchors if count <= begins), default=self.anchors[0][1])
+        return self.anchors.before(self._begins) if self.found else None
 
 
 def served_losses(task: Task, examples: Examples) -> list[float]:

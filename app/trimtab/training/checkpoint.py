@@ -11,10 +11,12 @@ import orjson
 from trimtab.alerts import AlertState
 from trimtab.profiles import PerformanceProfile
 from trimtab.sequential.watch import SequentialState, WatchState
+from trimtab.training.anchors import Anchors
 from trimtab.training.betting import BettingTest
 from trimtab.training.change_point import ChangePoint
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import LearntRange, Lineage
+from trimtab.training.preparing import Preparing
 from trimtab.training.protection import Protection
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.state import PastChampion, Proposal, Shadow, TrainerState
@@ -24,7 +26,7 @@ __all__ = ["decode_state", "encode_state"]
 
 _SCALARS = ("offset", "count", "next_version", "cooldown_until_ms", "next_schedule_ms", "event_time_ms")
 # Checkpoints of earlier releases lack these.
-_LATER = ("next_cron_ms", "changed_ms", "changed_count", "raced_ms", "raced_count", "starts_ms")
+_LATER = ("next_cron_ms", "changed_ms", "changed_count", "raced_ms", "raced_count", "starts_ms", "ready", "produced_ms")
 _LENGTH_BYTES = 8
 
 
@@ -103,6 +105,8 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
         }
         for name, shadow in state.shadows.items()
     }
+    head["anchors"] = state.anchors.to_wire()
+    head["preparing"] = None if state.preparing is None else state.preparing.to_wire()
     change = state.change
     head["change"] = None if change is None else {**change.to_wire(), "detector": models(change.detector)}
     head["sequential"] = _sequential_to_wire(state.sequential, models)
@@ -186,6 +190,8 @@ def decode_state(
             name: Shadow(lineages[x["lineage"]], x["count"], x["loss"], x["champion_loss"])
             for name, x in head.get("shadows", {}).items()
         },
+        anchors=Anchors.from_wire(head["anchors"]) if "anchors" in head else Anchors(),
+        preparing=Preparing.from_wire(head["preparing"]) if head.get("preparing") is not None else None,
         change=ChangePoint.from_wire(change, models[change["detector"]]) if change is not None else None,
         first_performance=PerformanceProfile.from_wire(first) if first is not None else None,
         # Checkpoints of older versions have none.

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from trimtab.config import FactorySpec
+from trimtab.config import FactorySpec, ModelConfig
 from trimtab.errors import TrainingError
 
-__all__ = ["SEED", "FactoryError", "build", "default_seed", "names_of", "source_hash"]
+__all__ = ["SEED", "FactoryError", "build", "default_seed", "factory_of", "names_of", "source_hash"]
 
 _KINDS: Final = ("class", "pipeline", "function")
 
@@ -57,6 +57,14 @@ def build(spec: FactorySpec) -> Any:
                 "a model is a River classifier or regressor, or a pipeline that ends in one"
             )
     return default_seed(model, SEED)
+
+
+def factory_of(config: ModelConfig, family: str) -> FactorySpec:
+    """How a model of a family is made: that of a candidate with a factory of its own, else the model's."""
+    for candidate in config.race.candidates:
+        if candidate.name == family and candidate.factory is not None:
+            return candidate.factory
+    return config.factory
 
 
 def default_seed(model: Any, seed: int) -> Any:

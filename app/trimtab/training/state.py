@@ -7,10 +7,12 @@ from typing import Any
 
 from trimtab.profiles import PerformanceProfile
 from trimtab.sequential.watch import SequentialState
+from trimtab.training.anchors import Anchors
 from trimtab.training.betting import BettingTest
 from trimtab.training.change_point import ChangePoint
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import Lineage
+from trimtab.training.preparing import Preparing
 from trimtab.training.race import Candidate, Race, Trigger
 
 __all__ = ["PastChampion", "Proposal", "Shadow", "TrainerState", "lineages_of"]
@@ -68,7 +70,11 @@ class Shadow:
 
 @dataclass(slots=True, eq=False)
 class TrainerState:
-    """What a checkpoint holds. ``champions`` ends with the one that serves; times are event time."""
+    """What a checkpoint holds. ``champions`` ends with the one that serves; times are event time.
+
+    ``preparing`` are the replays that a race waits for; it is ``ready`` once the record is learnt with which it begins.
+    ``produced_ms`` is Kafka's time of the newest example.
+    """
 
     lineage: Lineage
     offset: int = -1
@@ -90,7 +96,11 @@ class TrainerState:
     first_performance: PerformanceProfile | None = None
     sequential: SequentialState = field(default_factory=SequentialState)
     inventory: Inventory = field(default_factory=Inventory)
+    anchors: Anchors = field(default_factory=Anchors)
     change: ChangePoint | None = None
+    preparing: Preparing | None = None
+    ready: bool = False
+    produced_ms: int = 0
     shadows: dict[str, Shadow] = field(default_factory=dict)
 
     @property

@@ -16,7 +16,8 @@ Between winner and champion there may be a proposal (``succession``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,13 +26,14 @@ from trimtab.errors import TrainingError
 from trimtab.performance import metrics as performance_metrics
 from trimtab.sequential.watch import Alarm, Sequential
 from trimtab.training import gates
-from trimtab.training.candidates import candidate_of, recent_needed
+from trimtab.training.candidates import candidate_of, plan, recent_needed, replayed
 from trimtab.training.change_point import ChangePoint, served_losses
 from trimtab.training.conformance import fails_on
 from trimtab.training.decisions import Decision, Note
 from trimtab.training.factory import build
 from trimtab.training.golden import Golden
 from trimtab.training.lineage import Batch, LearntRange, Lineage
+from trimtab.training.preparing import Preparing, begins_at, until_ms
 from trimtab.training.race import Candidate, Race, Trigger
 from trimtab.training.recent import Recent
 from trimtab.training.scoring import Scoring
@@ -83,6 +85,8 @@ class Trainer:
         state = self.state
         if batch.offset <= state.offset:
             return []
+        if self.awaited is not None:
+            raise AssertionError(f"{self.name}: the replays are awaited before {batch.offset}")
         lineages = lineages_of(state)
         self._learn(batch, lineages)
         state.event_time_ms = int(batch.examples.time_ms.max(initial=state.event_time_ms))
@@ -90,9 +94,12 @@ class Trainer:
             learnt.extend(batch)
         self._alarms += self._sequential.step(batch.examples, [batch.offset] * len(batch.examples), state.count)
         if state.change is not None and state.champion is not None:
-            state.change.step(batch.offset, served_losses(self._task, batch.examples))
+            state.change.step(batch.offset, state.count, served_losses(self._task, batch.examples))
+        state.anchors.add(state.count, batch.offset, state.count)
         state.offset = batch.offset
         state.count += len(batch.examples)
+        state.produced_ms = int(batch.examples.produced_ms.max(initial=state.produced_ms))
+        state.ready |= state.preparing is not None and begins_at(state.preparing, batch)
         self.recent.add(batch)
         return self._succession.tidied(self._decide(len(batch.examples)))
 
@@ -119,6 +126,31 @@ class Trainer:
             return self._start_race(trigger, details)
         self.state.pending = trigger
         return [_note("race_not_started", trigger, {"reason": reason, "then": _THEN, **details})]
+
+    @property
+    def awaited(self) -> Preparing | None:
+        """Replays without which no further record may be learnt: give them to :meth:`on_replayed`."""
+        return self.state.preparing if self.state.ready else None
+
+    def on_replayed(self, found: Mapping[str, Lineage | str]) -> list[Decision]:
+        """The race begins for which candidates replayed their examples.
+
+        Parameters
+        ----------
+        found
+            By candidate what it has learnt, up to the record with which the race begins; or why it failed.
+        """
+        preparing = self.state.preparing
+        if preparing is None:
+            raise AssertionError(f"{self.name}: no replay is awaited")
+        self.state.preparing, self.state.ready = None, False
+        failed = {name: said for name, said in found.items() if isinstance(said, str)}
+        decisions: list[Decision] = [
+            _note("refused", preparing.trigger, {"reason": f"{name} could not replay its examples: {said}"})
+            for name, said in failed.items()
+        ]
+        lineages = {name: lineage for name, lineage in found.items() if isinstance(lineage, Lineage)}
+        return decisions + self._begin_race(preparing.trigger, lineages, NOTHING, set(failed))
 
     def on_approve(self, actor: str, version: int | None = None, details: Told = NOTHING) -> list[Decision]:
         """A person approves the winner that waits; ``version`` None for whichever it is."""
@@ -303,10 +335,29 @@ class Trainer:
         state = self.state
         state.pending = None
         note_start(state, self.config.triggers)
-        made = [candidate_of(spec, self.config, self._task, state, self.recent) for spec in self.config.race.candidates]
-        found = [candidate for candidate in made if candidate is not None]
+        wanted = plan(self.config, state)
+        if not wanted:
+            return self._begin_race(trigger, {}, details, set())
+        preparing = Preparing(trigger, state.offset, state.count, 0, tuple(wanted))
+        until = until_ms(state.produced_ms, preparing.examples, self.config.race.replay_per_second)
+        state.preparing = replace(preparing, until_ms=until)
+        numbers = {"examples": float(preparing.examples), "until_produced_ms": float(until)}
+        names = ", ".join(one.name for one in wanted)
+        return [_note("candidates_replay", trigger, {"candidates": names, **numbers, **details})]
+
+    def _begin_race(
+        self, trigger: Trigger, replays: Mapping[str, Lineage], details: Told, without: Set[str]
+    ) -> list[Decision]:
+        state = self.state
+        found = []
+        for spec in self.config.race.candidates:
+            if spec.name in replays:
+                found.append(replayed(spec.name, self.config, replays[spec.name]))
+            elif spec.name not in without:
+                made = candidate_of(spec, self.config, self._task, state, self.recent)
+                found += [] if made is None else [made]
         if not found:
-            reason = "no candidate differs from an online champion"
+            reason = "no candidate is left" if without else "no candidate differs from an online champion"
             return [_note("race_not_started", trigger, {"reason": reason, **details})]
         state.race = Race(trigger, state.offset, found)
         names = ", ".join(candidate.kind for candidate in found)

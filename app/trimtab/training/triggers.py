@@ -38,6 +38,8 @@ def _busy(state: TrainerState) -> str | None:
         return "no version is served yet"
     if state.race is not None:
         return "a race is running"
+    if state.preparing is not None:
+        return "candidates are replaying their examples for a race"
     if state.proposal is not None:
         return "a winner waits for approval" if state.proposal.waits else "a canary is being tried"
     return None

@@ -14,7 +14,7 @@ from trimtab.errors import RegistryError
 from trimtab.registry import SnapshotRef
 from trimtab.registry.records import manifest_sha256
 from trimtab.training import LearntRange
-from trimtab.training.candidates import factory_of
+from trimtab.training.factory import factory_of
 
 __all__ = ["Damaged", "Manifest", "flat_code", "manifest_sha256"]
 

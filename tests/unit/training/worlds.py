@@ -45,6 +45,7 @@ def batches(
     *,
     seed: int = 1,
     step_ms: int = 1,
+    produced_ms: int = 1,
     served: Callable[[int], str | None] = lambda i: None,
 ) -> list[Batch]:
     """A log whose labels follow a rule of the example's number, its numbers and its region."""
@@ -54,7 +55,9 @@ def batches(
         a, b, region = rng.gauss(0, 1), rng.gauss(0, 1), rng.choice(["eu", "eu", "eu", "us"])
         features: dict[str, Any] = {"a": a, "b": b, "region": region}
         y = "1" if label(i, a, b, region) else "0"
-        examples.append(Example(str(i), i * step_ms, i * step_ms, features, y, served(i), None, 1, None, i))
+        examples.append(
+            Example(str(i), i * step_ms, i * step_ms, features, y, served(i), None, 1, None, i * produced_ms)
+        )
     at, config = 0, configured()
     while at < count:
         size = rng.randint(1, 20)
