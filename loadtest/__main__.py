@@ -15,6 +15,7 @@ COMMANDS = {
     "joined": "predictions joined with labels, while many wait for theirs",
     "sequential": "how often each sequential detector is wrong, and how soon it sees a change",
     "races": "how often races between equal models are won, and how soon better models win",
+    "oracle": "what races serve over whole streams, beside the best single model in hindsight",
     "verdicts": "how often verdicts are false where nothing has changed, and what they find beside other tools",
 }
 

@@ -1,0 +1,191 @@
+"""Plays a stream through the trainer's state machine, and through each family alone.
+
+Rows come in records of ``BATCH``; those of a record are predicted by what was served before it, so what is served is
+up to ``BATCH`` rows old. That is the staleness of mode ``online``; a race may start every ``EVERY`` rows.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadtest.oracle.streams import Row
+from trimtab.config import Config, FactorySpec, ModelConfig
+from trimtab.events import Example
+from trimtab.events.examples import Examples
+from trimtab.training import Appointment, Batch, Note, Promotion, Rollback, Trainer
+from trimtab.training.factory import build
+from trimtab.training.task import BinaryTask
+
+__all__ = ["BATCH", "EVERY", "FAMILIES", "Score", "alone", "persistence", "played"]
+
+BATCH = 20
+EVERY = 336
+FIRST = 1_000
+AFTER = 1_000
+_CLIP = 1e-15
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "logistic": {
+        "pipeline": [
+            {"class": "river.preprocessing:StandardScaler"},
+            {
+                "class": "river.linear_model:LogisticRegression",
+                "args": {"optimizer": {"class": "river.optim:SGD", "args": {"lr": 0.05}}},
+            },
+        ]
+    },
+    "tree": {"class": "river.tree:HoeffdingAdaptiveTreeClassifier"},
+    "forest": {"class": "river.forest:ARFClassifier", "args": {"n_models": 5}},
+    "bayes": {"class": "river.naive_bayes:GaussianNB"},
+}
+
+
+@dataclass(slots=True)
+class Score:
+    """Accuracy and log loss of what was served."""
+
+    count: int = 0
+    right: int = 0
+    log_loss: float = 0.0
+
+    def take(self, value: object, score: float | None, label: str) -> None:
+        """Count one prediction."""
+        self.count += 1
+        self.right += value == label
+        p = min(max(0.5 if score is None else score, _CLIP), 1 - _CLIP)
+        self.log_loss -= math.log(p if label == "1" else 1 - p)
+
+    def to_json(self) -> dict[str, float]:
+        """Means."""
+        return {"accuracy": self.right / self.count, "log_loss": self.log_loss / self.count}
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A promotion and its predecessor's shadow, over the next thousand rows."""
+
+    version: int
+    row: int
+    shadow: Any
+    left: int = AFTER
+    worse_by: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a stream."""
+
+    score: Score = field(default_factory=Score)
+    promotions: list[dict[str, Any]] = field(default_factory=list)
+    rollbacks: int = 0
+    watched: list[_Watched] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+
+
+def configured(rows: Sequence[Row], mode: str) -> ModelConfig:
+    """A logistic model that may be succeeded by any family."""
+    others = [{"name": name, "from": 2_000, "factory": spec} for name, spec in FAMILIES.items() if name != "logistic"]
+    spec = {
+        "task": "binary",
+        "mode": mode,
+        "features": {name: {"type": "numeric"} for name in rows[0].x},
+        "factory": FAMILIES["logistic"],
+        "first_version_after": FIRST,
+        "triggers": {"every_examples": EVERY},
+        "race": {
+            "candidates": [*(["continue"] if mode == "frozen" else []), "reset", *others],
+            "min_examples": 100,
+            "max_examples": 2_000,
+        },
+    }
+    return Config.model_validate({"models": {"m": spec}}).models["m"]
+
+
+def played(rows: Sequence[Row], mode: str) -> Outcome:
+    """The stream through races, gates and probation."""
+    config, task, outcome = configured(rows, mode), BinaryTask(), Outcome()
+    trainer = Trainer("m", config)
+    for batch in _batches(rows, config):
+        served = trainer.champion
+        if served is not None:
+            model = served.lineage.model if mode == "online" else served.model
+            _score(outcome, task, model, batch, mode == "online")
+        before = None if served is None else (served.lineage.model if mode == "online" else served.model)
+        shadow = copy.deepcopy(before) if mode == "online" and trainer.state.race is not None else before
+        for one in trainer.on_batch(batch):
+            if isinstance(one, Promotion | Appointment) and served is not None:
+                _promoted(outcome, one, trainer, shadow, batch)
+            elif isinstance(one, Rollback):
+                outcome.rollbacks += 1
+                outcome.watched.clear()
+            elif isinstance(one, Note):
+                outcome.kinds[one.action] = outcome.kinds.get(one.action, 0) + 1
+    return outcome
+
+
+def _promoted(outcome: Outcome, one: Promotion | Appointment, trainer: Trainer, shadow: Any, batch: Batch) -> None:
+    kind = getattr(one, "candidate", "appointed")
+    row = trainer.state.count
+    if trainer.config.mode == "online":
+        # It was copied before this record, which it would have learnt.
+        for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
+            shadow.learn_one(x, label == "1")
+    outcome.promotions.append({"version": one.version, "candidate": kind, "row": row})
+    outcome.watched.append(_Watched(one.version, row, shadow))
+
+
+def _score(outcome: Outcome, task: BinaryTask, model: Any, batch: Batch, learns: bool) -> None:
+    for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
+        said = task.predict(model, x)
+        outcome.score.take(said.value, said.score, str(label))
+        for watched in outcome.watched:
+            if watched.left:
+                watched.left -= 1
+                watched.worse_by += (said.value != label) - (task.predict(watched.shadow, x).value != label)
+    for watched in outcome.watched if learns else []:
+        if watched.left:
+            for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
+                watched.shadow.learn_one(x, label == "1")
+    for watched in [one for one in outcome.watched if not one.left]:
+        outcome.watched.remove(watched)
+        for promotion in outcome.promotions:
+            if promotion["version"] == watched.version:
+                promotion["points_worse"] = 100 * watched.worse_by / AFTER
+
+
+def alone(rows: Sequence[Row], family: str, refresh: int) -> Score:
+    """One family from the first row on, served by a copy that is renewed every ``refresh`` rows."""
+    config, task, score = configured(rows, "online"), BinaryTask(), Score()
+    model = build(FactorySpec.model_validate(FAMILIES[family]))
+    served, age = copy.deepcopy(model), 0
+    for batch in _batches(rows, config):
+        pairs = list(zip(batch.examples.inputs(), batch.examples.labels(), strict=True))
+        for x, label in pairs if batch.offset * BATCH >= FIRST else []:
+            said = task.predict(served, x)
+            score.take(said.value, said.score, str(label))
+        for x, label in pairs:
+            model.learn_one(x, label == "1")
+        age += len(pairs)
+        if age >= refresh:
+            served, age = copy.deepcopy(model), 0
+    return score
+
+
+def persistence(rows: Sequence[Row]) -> float:
+    """Accuracy of "the same as the last label"."""
+    labels = [row.label for row in rows]
+    right = sum(a == b for a, b in zip(labels[FIRST - 1 :], labels[FIRST:], strict=False))
+    return right / (len(labels) - FIRST)
+
+
+def _batches(rows: Sequence[Row], config: ModelConfig) -> Iterator[Batch]:
+    for number, at in enumerate(range(0, len(rows), BATCH)):
+        examples = [
+            Example(str(i), i * 1_000, i * 1_000, dict(row.x), row.label, None, None, 1, None, i * 1_000)
+            for i, row in enumerate(rows[at : at + BATCH], at)
+        ]
+        yield Batch(number, f"{number:x}", Examples.of(examples, config))
