@@ -1,0 +1,1 @@
+"""What a candidate's long replay costs the champion."""
