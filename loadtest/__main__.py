@@ -16,6 +16,7 @@ COMMANDS = {
     "sequential": "how often each sequential detector is wrong, and how soon it sees a change",
     "races": "how often races between equal models are won, and how soon better models win",
     "oracle": "what races serve over whole streams, beside the best single model in hindsight",
+    "registry": "long histories, compaction, kills, many followers, a replica, a large snapshot",
     "replay": "what a candidate's long replay costs the champion",
     "verdicts": "how often verdicts are false where nothing has changed, and what they find beside other tools",
 }
