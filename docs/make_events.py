@@ -82,6 +82,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "The horizon ended, the prediction carried no features, and no feature event of that id came.",
         "Send the features with the prediction, or mend the feature events.",
     ),
+    Reason.UNTRUSTED: (
+        "An order whose signature does not fit it.",
+        "Do not trust where it came from; sign it anew with a key of `registry.keys`.",
+    ),
 }
 
 _TEXTS = {

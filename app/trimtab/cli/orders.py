@@ -183,6 +183,7 @@ def _order(
     from trimtab.errors import ConfigError, KafkaError
     from trimtab.kafka.clients import admin, connect
     from trimtab.kafka.topics import Topics, partition_of
+    from trimtab.registry.signing import signed_order
 
     if model not in config.models:
         raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
@@ -191,7 +192,8 @@ def _order(
     partitions = len(admin(config.kafka).list_topics(topic, timeout=10).topics[topic].partitions)
     if partitions == 0:
         raise KafkaError(f"topic {topic} does not exist; create it with: trimtab topics create")
-    record, where = ordered(command, model, version, actor, reason), partition_of(model, partitions)
+    record = signed_order(config, ordered(command, model, version, actor, reason))
+    where = partition_of(model, partitions)
     since = end_of_audit(config, where)
     send(config, [(topic, model.encode(), orjson.dumps(record), where)], f"{topic}: the order")
     entry = answer(config, record, since, wait_s)

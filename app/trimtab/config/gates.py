@@ -36,7 +36,8 @@ class ProtectedSegment(Strict):
 class Gates(Strict):
     """What a winner must pass.
 
-    ``promotion: approve`` waits for a command that names its actor, for ``approval_expires`` (event time) at most.
+    ``promotion: approve`` waits for a command that names its actor, for ``approval_expires`` (event time) at most. With
+    ``approvers``, ids of keys in ``registry.keys``, it must be signed by one of them.
     ``max_calibration_error`` is of the expected calibration error over the race, ``max_predict_ms`` of the 99th
     percentile of the time that one prediction takes here, which is the one limit that depends on the machine.
     ``golden`` is a file of inputs with what must come out; ``own`` names functions of yours, ``package.module:name`` or
@@ -44,6 +45,7 @@ class Gates(Strict):
     """
 
     promotion: Literal["auto", "approve", "never"] = "auto"
+    approvers: tuple[str, ...] = Field(default=(), strict=False)
     approval_expires: Milliseconds = Field(default=7 * 86_400_000, gt=0)
     max_snapshot_bytes: Positive = 200_000_000
     quality: tuple[QualityGate, ...] = Field(default=(), strict=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from trimtab.config.base import NAME, Positive, Strict
 from trimtab.config.duration import Milliseconds
@@ -97,6 +98,17 @@ class Config(Strict):
     dashboard: DashboardConfig = DashboardConfig()
     registry: RegistryConfig = RegistryConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _approvers(self) -> Self:
+        for name, model in self.models.items():
+            for approver in model.gates.approvers:
+                if approver not in self.registry.keys:
+                    known = ", ".join(self.registry.keys) or "none"
+                    raise ValueError(
+                        f"models.{name}.gates.approvers: {approver!r} is no key in registry.keys; there are: {known}"
+                    )
+        return self
 
     @field_validator("models")
     @classmethod

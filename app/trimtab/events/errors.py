@@ -24,6 +24,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     LABEL_WITHOUT_PREDICTION = "label_without_prediction"
     PREDICTION_WITHOUT_FEATURES = "prediction_without_features"
+    UNTRUSTED = "untrusted"
 
 
 class EventError(TrimtabError):

@@ -26,9 +26,19 @@ from trimtab.config import Config
 from trimtab.errors import ConfigError, RegistryError
 from trimtab.registry.keys import Key
 
-__all__ = ["SIGNATURE", "SignatureRefused", "Signer", "TRUSTING", "Topic", "Trust", "UNSIGNED", "signed_bytes"]
+__all__ = [
+    "SIGNATURE",
+    "SignatureRefused",
+    "Signer",
+    "TRUSTING",
+    "Topic",
+    "Trust",
+    "UNSIGNED",
+    "signed_bytes",
+    "signed_order",
+]
 
-Topic = Literal["registry", "state", "audit"]
+Topic = Literal["registry", "state", "audit", "commands"]
 Record = Mapping[str, Any]
 
 SIGNATURE: Final = "signature"
@@ -108,6 +118,19 @@ class Signer:
             return dict(record)
         value = base64.b64encode(self.key.sign(signed_bytes(topic, key, record))).decode()
         return {**record, SIGNATURE: {"key_id": self.key.id, "algorithm": self.key.algorithm, "value": value}}
+
+
+def signed_order(config: Config, record: Record) -> dict[str, Any]:
+    """An order, signed when this configuration has a key to sign with.
+
+    Raises
+    ------
+    ConfigError
+        The key is not usable.
+    """
+    if config.registry.sign_with is None:
+        return dict(record)
+    return Signer.of(config).signed("commands", str(record["model"]), record)
 
 
 UNSIGNED: Final = Signer()

@@ -22,10 +22,10 @@ from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.loading import load_recorded
 from trimtab.registry.records import import_key, manifest_sha256, version_key
-from trimtab.registry.signing import Trust
+from trimtab.registry.signing import SIGNATURE, TRUSTING, SignatureRefused, Trust
 from trimtab.registry.staging import parents_of
 from trimtab.training import Decision, Trainer, Trigger
-from trimtab.training.orders import MOST_VERSION, Order, delete, import_, not_to_promote, pin, promote, refused
+from trimtab.training.orders import MOST_VERSION, Order, approve, delete, import_, not_to_promote, pin, promote, refused
 
 __all__ = ["COMMANDS", "Found", "Ordered", "Shelf", "decide", "order_of"]
 
@@ -77,8 +77,8 @@ class Found:
     refused: str = ""
 
 
-def order_of(value: bytes | None, config: Config) -> Ordered:
-    """Read a record of the topic ``commands``; raises EventError."""
+def order_of(value: bytes | None, config: Config, trust: Trust = TRUSTING) -> Ordered:
+    """Read a record of the topic ``commands``; raises EventError, also when it is signed and the signature is wrong."""
     try:
         record = orjson.loads(value or b"")
         id, name, command, actor = record["id"], record["model"], record["command"], record["actor"]
@@ -96,7 +96,20 @@ def order_of(value: bytes | None, config: Config) -> Ordered:
     if not isinstance(reason, str):
         raise EventError(Reason.WRONG_TYPE, "reason must be text")
     _check_version(command, version)
-    return Ordered(name, Order(id, command, version or 0, actor, reason))
+    return Ordered(name, Order(id, command, version or 0, actor, reason, _signed_by(name, record, trust)))
+
+
+def _signed_by(model: str, record: Mapping[str, Any], trust: Trust) -> str:
+    """The key whose signature fits; empty when it is not signed, or by a key that is not known here."""
+    signature = record.get(SIGNATURE)
+    if signature is None:
+        return ""
+    try:
+        trust.check("commands", model, record)
+    except SignatureRefused as refused:
+        raise EventError(Reason.UNTRUSTED, str(refused)) from refused
+    id = str(signature["key_id"])
+    return id if id in trust.keys else ""
 
 
 def _check_version(command: str, version: Any) -> None:
@@ -116,7 +129,7 @@ def decide(trainer: Trainer, order: Order, found: Found) -> list[Decision]:
         case "retrain":
             decided = trainer.on_trigger(Trigger("command", None, order.actor), order.details)
         case "approve":
-            decided = trainer.on_approve(order.actor, order.version or None, order.details)
+            decided = approve(trainer, order)
         case "rollback" if not order.version:
             decided = trainer.on_rollback(order.actor, order.details)
         case "import":

@@ -20,6 +20,7 @@ from trimtab.config import Config
 from trimtab.events import EventError, dead_letter
 from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.signing import Trust
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.orders import Shelf, decide, order_of
 from trimtab.roles.replays import Replays
@@ -45,6 +46,7 @@ class TrainerRole:
         self._partitions: dict[int, TrainedPartition] = {}
         self._opening = asyncio.Lock()
         self._shelf = Shelf(config)
+        self._trust = Trust.of(config)
         self._replays = Replays(config)
         self._told: dict[int, float] = {}
 
@@ -154,7 +156,7 @@ class TrainerRole:
         message = event.message
         partition = await self._partition(message.partition)
         try:
-            order = order_of(event.value, self._config)
+            order = order_of(event.value, self._config, self._trust)
         except EventError as error:
             letter = dead_letter(
                 error,

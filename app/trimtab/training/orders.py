@@ -13,7 +13,18 @@ from trimtab.training.decisions import Decision, Deletion, Note, Pin, Registrati
 from trimtab.training.inventory import said
 from trimtab.training.trainer import Trainer
 
-__all__ = ["MOST_VERSION", "Order", "delete", "import_", "missing", "not_to_promote", "pin", "promote", "refused"]
+__all__ = [
+    "MOST_VERSION",
+    "Order",
+    "approve",
+    "delete",
+    "import_",
+    "missing",
+    "not_to_promote",
+    "pin",
+    "promote",
+    "refused",
+]
 
 MOST_VERSION = 1_000_000_000
 """Largest version number: it is an Avro int, and the next ones must fit too."""
@@ -21,18 +32,20 @@ MOST_VERSION = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order: its id, what is to be done with which version, who wants it, and why."""
+    """An order: its id, what is to be done with which version, who wants it, why, and the key that has signed it."""
 
     id: str
     command: str
     version: int
     actor: str
     reason: str = ""
+    signed_by: str = ""
 
     @property
     def details(self) -> dict[str, float | str | None]:
         """What every entry in the audit log says of it."""
-        return {"order": self.id, **({"why": self.reason} if self.reason else {})}
+        told = {"why": self.reason, "signed_by": self.signed_by}
+        return {"order": self.id, **{name: value for name, value in told.items() if value}}
 
 
 def refused(order: Order, reason: str) -> list[Decision]:
@@ -68,6 +81,15 @@ def promote(trainer: Trainer, order: Order, model: Any) -> list[Decision]:
     if reason is not None:
         return refused(order, reason)
     return trainer.appoint(order.version, model, order.actor, order.details, back=order.command == "rollback")
+
+
+def approve(trainer: Trainer, order: Order) -> list[Decision]:
+    """Let a winner go on, when the order is signed by who may approve."""
+    approvers = trainer.config.gates.approvers
+    if approvers and order.signed_by not in approvers:
+        by = f"it is signed by {order.signed_by}" if order.signed_by else "it is not signed"
+        return refused(order, f"{by}; gates.approvers are {', '.join(approvers)}: sign it with registry.sign_with")
+    return trainer.on_approve(order.actor, order.version or None, order.details)
 
 
 def pin(trainer: Trainer, order: Order) -> list[Decision]:
