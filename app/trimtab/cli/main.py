@@ -11,7 +11,19 @@ import sys
 
 import typer
 
-from trimtab.cli import audit, backtest, checking, dataset, initial, keys, orders, reference, registry, showing
+from trimtab.cli import (
+    audit,
+    backtest,
+    checking,
+    dataset,
+    doctoring,
+    initial,
+    keys,
+    orders,
+    reference,
+    registry,
+    showing,
+)
 from trimtab.errors import ConfigError, TrimtabError
 
 __all__ = ["main", "make_app", "run"]
@@ -37,7 +49,7 @@ def make_app(first: str = "") -> typer.Typer:
         rich_markup_mode=None,
     )
     initial.register(app, first)
-    for module in (audit, backtest, checking, dataset, keys, orders, reference, registry, showing):
+    for module in (audit, backtest, checking, dataset, doctoring, keys, orders, reference, registry, showing):
         module.register(app)
     return app
 

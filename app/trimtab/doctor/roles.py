@@ -1,0 +1,103 @@
+"""Whether the roles run, keep up, and can use what they are given."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import orjson
+
+from trimtab.config import Config
+from trimtab.doctor.finding import Finding, Status
+from trimtab.kafka.progress import Place, progress
+from trimtab.kafka.topics import Topics
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+__all__ = ["dead_letters", "lag"]
+
+_READ = {
+    "collector": ("features", "predictions", "labels"),
+    "monitor": ("profiles",),
+    "trainer": ("examples", "commands"),
+}
+_WATCH_S = 1.5
+_HOUR_MS = 3_600_000
+
+
+def lag(client: AdminClient, config: Config) -> Iterator[Finding]:
+    """Of each role: whether it has members, what it has not read, and whether it goes on."""
+    prefix = config.kafka.topic_prefix
+    before = {role: _behind(client, config, role) for role in _READ}
+    time.sleep(_WATCH_S)
+    for role in _READ:
+        members, behind = _members(client, f"{prefix}{role}"), _behind(client, config, role)
+        total, was = sum(behind.values()), sum(before[role].values())
+        what = f"{members} member{'' if members == 1 else 's'}, {total:,} records not read"
+        if not members:
+            level = Status.FAIL if total else Status.WARN
+            yield Finding(role, level, what, f"start it: trimtab run {role}, or all of them: trimtab up")
+        elif total and total >= was and was:
+            worst = max(behind, key=lambda place: behind[place])
+            what += f", none fewer than {_WATCH_S} s ago; most in {worst[0]}[{worst[1]}]"
+            yield Finding(role, Status.WARN, what, f"look at the log of the {role}; when it is busy, start another one")
+        else:
+            yield Finding(role, Status.OK, what)
+
+
+def _behind(client: AdminClient, config: Config, role: str) -> dict[Place, int]:
+    names = [config.kafka.topic_prefix + name for name in _READ[role]]
+    places = [(name, number) for name in names for number in range(config.kafka.partitions)]
+    found = progress(client, f"{config.kafka.topic_prefix}{role}", places)
+    return {place: max(0, found.ends[place] - found.read[place]) for place in places}
+
+
+def _members(client: AdminClient, group: str) -> int:
+    from confluent_kafka import KafkaException
+
+    try:
+        return len(client.describe_consumer_groups([group], request_timeout=10)[group].result(10).members)
+    except KafkaException:
+        return 0  # nobody was ever in it
+
+
+def dead_letters(config: Config) -> Iterator[Finding]:
+    """What could not be used in the last hour, by reason."""
+    from confluent_kafka import TopicPartition
+
+    from trimtab.kafka.clients import consumer
+
+    since_ms, reasons, example = time.time_ns() // 1_000_000 - _HOUR_MS, Counter[str](), ""
+    topic = Topics(config.kafka.topic_prefix).dead_letters
+    reader = consumer(config.kafka, "trimtab-doctor", enable_partition_eof=True)
+    try:
+        asked = [TopicPartition(topic, number, since_ms) for number in range(config.kafka.partitions)]
+        begins = [place for place in reader.offsets_for_times(asked, timeout=10) if place.offset >= 0]
+        if begins:
+            reader.assign(begins)
+        ends = 0
+        while ends < len(begins):
+            for message in reader.consume(1_000, timeout=1.0):
+                if message.error() is not None:
+                    ends += 1
+                    continue
+                letter = orjson.loads(message.value() or b"{}")
+                reasons[str(letter.get("reason"))] += 1
+                example = (
+                    f"{letter.get('topic')}[{letter.get('partition')}] {letter.get('offset')}: {letter.get('detail')}"
+                )
+    finally:
+        reader.close()
+    if reasons:
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(5))
+        yield Finding(
+            "dead letters",
+            Status.WARN,
+            f"in the last hour: {counts}; the last: {example}",
+            "docs/events.md says what each asks for",
+        )
+    else:
+        yield Finding("dead letters", Status.OK, "none in the last hour")
