@@ -25,6 +25,8 @@ from trimtab.registry.snapshot import load
 __all__ = ["kills"]
 
 MODEL = "m"
+# A publish takes some 20 ms.
+_LONGEST_S = 0.08
 
 
 def kills(bootstrap: str, folder: Path, count: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def kills(bootstrap: str, folder: Path, count: int, tell: Callable[[str], None])
     try:
         for number in range(count):
             starter.start(champion + 1)
-            time.sleep(0.02 + 0.25 * chance.random() ** 2)
+            time.sleep(_LONGEST_S * chance.random())
             starter.kill()
             found = _champion(config)
             if found is None or found < champion:
@@ -68,6 +70,7 @@ class _Starter:
     def __init__(self, config: Config, template: Template) -> None:
         self._orders_out, self._orders = os.pipe()
         self._pids, self._pids_in = os.pipe()
+        self._ready, self._ready_in = os.pipe()
         self._publisher = 0
         self.pid = os.fork()
         if self.pid == 0:
@@ -78,14 +81,15 @@ class _Starter:
         while order := os.read(self._orders_out, 16):
             child = os.fork()
             if child == 0:
-                _publish_for_ever(config, template, int(order))
+                _publish_for_ever(config, template, int(order), self._ready_in)
             os.write(self._pids_in, f"{child:<16}".encode())
         os._exit(0)
 
     def start(self, version: int) -> None:
-        """A publisher begins with this version."""
+        """A publisher begins with this version; returns as it begins to publish."""
         os.write(self._orders, f"{version:<16}".encode())
         self._publisher = int(os.read(self._pids, 16))
+        os.read(self._ready, 1)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -98,9 +102,10 @@ class _Starter:
         os.waitpid(self.pid, 0)
 
 
-def _publish_for_ever(config: Config, template: Template, version: int) -> None:
+def _publish_for_ever(config: Config, template: Template, version: int, ready: int) -> None:
     try:
         sender = transactional(config, "publisher")
+        os.write(ready, b".")
         while True:
             write_versions(config, sender, template, [version])
             version += 1

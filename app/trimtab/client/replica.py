@@ -95,8 +95,9 @@ class Replica:
         with self.lock:
             if self._moved or batch.offset <= self._offset:
                 return
+            for x in xs:
+                self._task.ask(self._model, x)  # the trainer asks it before each record too
             for x, y in zip(xs, targets, strict=True):
-                self._task.ask(self._model, x)  # the trainer asks it before each example too
                 self._model.learn_one(x, y)
             self._offset = batch.offset
             # Within the lock: whoever predicts sees the model and its name change together.

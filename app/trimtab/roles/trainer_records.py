@@ -203,6 +203,7 @@ def publish_promotion(
             "asked_last_offset": learnt.asked_last,
             "thinned": learnt.thinned,
             "half_life": learnt.half_life,
+            "asked_whole_from_offset": learnt.whole_from,
         },
         "race": promotion.race,
         "reference": promotion.reference.id,

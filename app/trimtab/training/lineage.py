@@ -25,15 +25,9 @@ class LearntRange:
     """Whole records from ``first`` to ``last``, inclusive, with the chained hash of their bytes.
 
     ``asked_first`` to ``asked_last`` are those whose examples the model was asked to predict, before it learnt them or
-    after it had learnt all: some models change as they predict, so a replay asks too. Of the first ``thinned`` examples
-    those are learnt that :func:`trimtab.training.thinning.keeps` says with ``half_life``.
-
-    Examples
-    --------
-    >>> learnt = LearntRange()
-    >>> learnt.extend(Batch(5, "ab", []))
-    >>> learnt.first, learnt.last
-    (5, 5)
+    after it had learnt all: some models change as they predict, so a replay asks too. From ``whole_from`` on it was
+    asked for all examples of a record before it learnt the first; earlier releases asked one by one. Of the first
+    ``thinned`` examples those are learnt that :func:`trimtab.training.thinning.keeps` says with ``half_life``.
     """
 
     first: int = -1
@@ -44,11 +38,14 @@ class LearntRange:
     asked_last: int = -1
     thinned: int = 0
     half_life: int = 0
+    whole_from: int = -1
 
     def ask(self, offset: int) -> None:
         """Note that one record is being predicted."""
         if self.asked_first < 0:
             self.asked_first = offset
+        if self.whole_from < 0:
+            self.whole_from = offset
         self.asked_last = offset
 
     def extend(self, batch: Batch) -> None:

@@ -63,10 +63,13 @@ def replay(config: ModelConfig, start: Any, wanted: LearntRange, batches: Iterab
         learns = batch.offset <= wanted.last
         if not learns and version is None:
             version = copy.deepcopy(model)
-        targets = task.targets(batch.examples.labels())
-        for row, (x, y) in enumerate(zip(batch.examples.inputs(), targets, strict=True)):
+        xs, targets = batch.examples.inputs(), task.targets(batch.examples.labels())
+        whole = 0 <= wanted.whole_from <= batch.offset
+        for x in xs if asked and whole else []:
+            task.ask(model if learns else version, x)
+        for row, (x, y) in enumerate(zip(xs, targets, strict=True)):
             age -= 1
-            if asked:
+            if asked and not whole:
                 task.ask(model if learns else version, x)
             if learns and (age < 0 or keeps(batch.offset, row, age, wanted.half_life)):
                 model.learn_one(x, y)

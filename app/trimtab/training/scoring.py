@@ -36,15 +36,15 @@ class Scoring:
         self._known = config.protected_values
         self._first: list[tuple[Label, Prediction]] = []
 
-    def plan(self) -> tuple[Score, list[LearntRange]]:
-        """What is done with each example before it is learnt, and of which models that asks a prediction."""
+    def plan(self) -> tuple[Score | None, list[LearntRange]]:
+        """What is done with each example of a record before it is learnt, and which models are asked to predict it."""
         state, champion = self._state, self._state.champion
         if champion is None:
             begun = state.count * 2 >= self._config.first_version_after
-            return (self._score_first, [state.lineage.learnt]) if begun else (_ignore, [])
+            return (self._score_first, [state.lineage.learnt]) if begun else (None, [])
         if not self._compared():
             # Nobody asks how good it is. Replicas predict before they learn, and some models change as they predict.
-            return (self._ask_champion, [state.lineage.learnt]) if self._online else (_ignore, [])
+            return (self._ask_champion, [state.lineage.learnt]) if self._online else (None, [])
         asked = [one.lineage.learnt if self._online else one.learnt for one in state.racing]
         if self._online:
             past = state.champions if self._config.probation.enabled else state.champions[-1:]
@@ -117,7 +117,3 @@ class Scoring:
     def _model_of(self, champion: PastChampion) -> Any:
         """What serves, or would serve, for a version: an online champion goes on learning."""
         return champion.lineage.model if self._online else champion.model
-
-
-def _ignore(x: dict[str, Any], label: Label) -> None:
-    """Nothing is done."""

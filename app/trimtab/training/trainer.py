@@ -209,7 +209,10 @@ class Trainer:
         }
 
     def _learn(self, batch: Batch, lineages: list[Lineage]) -> None:
-        """Score each example, then let every model learn it."""
+        """Score all examples of a record, then let every model learn them.
+
+        So candidates are as old as what is served: nobody has learnt an example when the next one is predicted.
+        """
         xs, labels = batch.examples.inputs(), batch.examples.labels()
         score, asked = self._scoring.plan()
         for learnt in asked:
@@ -217,8 +220,10 @@ class Trainer:
         learns = [lineage.model.learn_one for lineage in lineages]
         x: dict[str, Any] = {}
         try:
-            for x, label, y in zip(xs, labels, self._task.targets(labels), strict=True):
-                score(x, label)
+            if score is not None:
+                for x, label in zip(xs, labels, strict=True):
+                    score(x, label)
+            for x, y in zip(xs, self._task.targets(labels), strict=True):
                 for learn in learns:
                     learn(x, y)
         # Whatever the user's model raises.

@@ -113,6 +113,7 @@ class Manifest:
                     int(examples.get("asked_last_offset", -1)),
                     int(examples.get("thinned", 0)),
                     int(examples.get("half_life", 0)),
+                    int(examples.get("asked_whole_from_offset", -1)),
                 ),
                 environment={**record["environment"], "factory": record["factory_sha256"]},
                 code=None if record.get("code") is None else flat_code(record["code"]),
