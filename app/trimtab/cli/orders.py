@@ -231,7 +231,10 @@ def answer(config: Config, order: dict[str, Any], since: int, wait_s: float) -> 
     reader, deadline = consumer(config.kafka, "trimtab-cli", fetch_wait_max_ms=50), time.monotonic() + wait_s
     where = partition_of(order["model"], config.kafka.partitions)
     try:
-        reader.assign([TopicPartition(Topics(config.kafka.topic_prefix).audit, where, since)])
+        topic = Topics(config.kafka.topic_prefix).audit
+        # librdkafka, which knows no leader yet, would look for one only after half a second.
+        reader.list_topics(topic, timeout=10)
+        reader.assign([TopicPartition(topic, where, since)])
         while (left_s := deadline - time.monotonic()) > 0:
             message = reader.poll(min(left_s, 0.2))
             if message is None or message.error() is not None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from trimtab.config import KafkaConfig
 from trimtab.kafka import clients
@@ -24,6 +25,7 @@ __all__ = ["Replica"]
 log = logging.getLogger("trimtab.client")
 
 _WAIT_S = 0.2
+_LEADERS_S = 5.0
 
 
 class Replica:
@@ -86,6 +88,9 @@ class Replica:
         with self.lock:
             moved, self._moved, start = self._moved, False, self._offset + 1
         if moved:
+            with suppress(KafkaException):
+                # librdkafka, which knows no leader yet, would look for one only after half a second.
+                self._consumer.list_topics(self._topic, timeout=_LEADERS_S)
             self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
         message = self._consumer.poll(_WAIT_S)
         if message is None or message.error() is not None or message.key() != self._key:

@@ -26,6 +26,8 @@ def read_table(config: KafkaConfig, topic: str, partition: int, timeout_s: float
     reader = consumer(config, "trimtab-table", enable_partition_eof=True)
     deadline = time.monotonic() + timeout_s
     try:
+        # librdkafka, which knows no leader yet, would look for one only after half a second.
+        reader.list_topics(topic, timeout=timeout_s)
         reader.assign([TopicPartition(topic, partition, 0)])
         while time.monotonic() < deadline:
             for message in reader.consume(1_000, timeout=0.1):

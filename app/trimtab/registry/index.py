@@ -94,7 +94,7 @@ class RegistryIndex:
         # A commit is acknowledged before its markers are written, so the end counts what is not yet marked.
         self._asker = consumer(self._config, f"{self._client_id}-end", isolation_level="read_uncommitted")
         try:
-            self._require_topic(timeout_s)
+            self._require_topic(self._consumer, timeout_s)
             self._consumer.assign([TopicPartition(self._topic, self._partition, OFFSET_BEGINNING)])
             self._thread = threading.Thread(
                 target=self._run, args=(self._consumer,), name="trimtab-registry-index", daemon=True
@@ -220,13 +220,13 @@ class RegistryIndex:
         with self._moved:
             return self._records.get(key)
 
-    def _require_topic(self, timeout_s: float) -> None:
+    def _require_topic(self, reader: Consumer, timeout_s: float) -> None:
         """Raise KafkaError unless a broker answers and has the topic."""
         from confluent_kafka import KafkaException
 
         try:
-            with self._asking:
-                topics = self._open().list_topics(self._topic, timeout=timeout_s).topics
+            # Of the reader itself: librdkafka then knows the leaders, and else asks for them after half a second.
+            topics = reader.list_topics(self._topic, timeout=timeout_s).topics
         except KafkaException as error:
             raise KafkaError(
                 f"no Kafka broker answers at {self._config.bootstrap_servers} within {timeout_s:.0f} s; "
