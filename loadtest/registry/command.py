@@ -12,6 +12,7 @@ from typing import Any
 from loadtest.peers.machine import machine
 from loadtest.registry.boot import boot
 from loadtest.registry.compaction import compaction
+from loadtest.registry.elec2 import elec2
 from loadtest.registry.followers import followers
 from loadtest.registry.kills import kills
 from loadtest.registry.large import large
@@ -20,7 +21,7 @@ from trimtab.kafka.embedded import EmbeddedBroker
 
 __all__ = ["main"]
 
-PARTS = ("boot", "compaction", "kills", "followers", "replica", "large")
+PARTS = ("boot", "compaction", "kills", "followers", "replica", "elec2", "large")
 
 
 def main(argv: list[str]) -> int:
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=500, help="SIGKILLs of a publisher")
     parser.add_argument("--followers", type=int, default=200, help="followers of a promotion")
     parser.add_argument("--labels", type=int, default=500, help="labels a second of the replica")
+    parser.add_argument("--rows", type=int, default=480, help="rows a second of Elec2")
     parser.add_argument("--megabytes", type=int, default=200, help="size of the large snapshot")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(argv)
@@ -44,6 +46,7 @@ def main(argv: list[str]) -> int:
         "kills": lambda kafka, at: kills(kafka, at, options.kills, _tell),
         "followers": lambda kafka, at: followers(kafka, at, options.followers, 5, _tell),
         "replica": lambda kafka, at: replica(kafka, at, options.labels, 20.0, _tell),
+        "elec2": lambda kafka, at: elec2(kafka, at, options.rows, _tell),
         "large": lambda kafka, at: large(kafka, at, options.megabytes, _tell),
     }
     found = {part: _measured(work[part]) for part in parts}
