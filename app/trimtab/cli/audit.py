@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import AsJson, ConfigPath, known_model, load_connected
+from trimtab.cli.common import AsJson, ConfigPath, details_text, known_model, load_connected, time_text
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -93,17 +92,9 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     words = _WORDS.get(action, action.replace("_", " "))
     subject = f"version {version} {words}" if version is not None else words
     by = "" if entry["actor"] in ("trainer", "monitor") else f", ordered by {entry['actor']}"
-    first = f"{_time(entry['time_ms'])}  {subject} ({entry['trigger']}{by}; examples to offset {entry['offset']})"
-    details = [f"{name} {_value(value)}" for name, value in (entry.get("details") or {}).items()]
-    return [first, *([f"    {', '.join(details)}"] if details else [])]
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    first = f"{time_text(entry['time_ms'])}  {subject} ({entry['trigger']}{by}; examples to offset {entry['offset']})"
+    details = details_text(entry)
+    return [first, *([f"    {details}"] if details else [])]
 
 
 def _verify(config: Config, model: str | None, as_json: bool) -> None:

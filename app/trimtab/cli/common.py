@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "Actor",
     "AsJson",
     "ConfigPath",
+    "details_text",
     "Reason",
     "iso_time",
     "known_model",
@@ -29,6 +30,7 @@ __all__ = [
     "registry_index",
     "send",
     "start_bar",
+    "time_text",
 ]
 
 ConfigPath = Annotated[
@@ -184,3 +186,26 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: 
     for row in (columns, *rows):
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
         typer.echo("  ".join([*cells, row[-1]]).rstrip())
+
+
+def time_text(ms: int) -> str:
+    """Wall time for people.
+
+    Examples
+    --------
+    >>> time_text(0)
+    '1970-01-01 00:00:00Z'
+    """
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def details_text(entry: Mapping[str, Any]) -> str:
+    """The details of an entry of the audit log, for people.
+
+    Examples
+    --------
+    >>> details_text({"details": {"wealth": 123.456, "candidate": "reset"}})
+    'wealth 123.5, candidate reset'
+    """
+    details = entry.get("details") or {}
+    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in details.items())

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trimtab.cli import carrying, orders
-from trimtab.cli.common import AsJson, ConfigPath, known_model, load_connected, progress, registry_index
+from trimtab.cli.common import (
+    AsJson,
+    ConfigPath,
+    details_text,
+    known_model,
+    load_connected,
+    progress,
+    registry_index,
+    time_text,
+)
 from trimtab.cli.common import print_table as _table
 from trimtab.cli.dataset import ArchivePath, source_of
 
@@ -97,14 +105,12 @@ def history(
 ) -> None:
     """Tell what happened to a model's versions, from the audit log."""
     from trimtab.kafka.clients import connect
-    from trimtab.kafka.reading import read_topics
-    from trimtab.kafka.topics import Topics
+    from trimtab.registry.audit_log import read_audit
 
     loaded = load_connected(config)
     known_model(loaded, model)
     connect(loaded.kafka)
-    messages = read_topics(loaded.kafka, [Topics(loaded.kafka.topic_prefix).audit])
-    entries = [json.loads(m.value() or b"{}") for m in messages if m.key() == model.encode()]
+    entries = [dict(entry.record) for entry in read_audit(loaded.kafka, model) if entry.record is not None]
     if as_json:
         typer.echo(json.dumps({"model": model, "entries": entries}))
         return
@@ -247,18 +253,18 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     parent = "" if row["parent"] is None else str(row["parent"])
     pinned = "pinned" if row["pinned"] else ""
     texts = (row["model"], str(row["version"]), row["status"], pinned, parent, row["candidate"], row["trigger"])
-    return (*texts, f"{row['examples']:,}", size, _time(row["created_ms"]))
+    return (*texts, f"{row['examples']:,}", size, time_text(row["created_ms"]))
 
 
 def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
-    details = ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in entry.get("details", {}).items()
-    )
     version = "" if entry.get("version") is None else str(entry["version"])
     incident = (entry.get("incident") or "")[:12]
-    return (_time(entry["time_ms"]), entry["action"], version, entry["trigger"], entry["actor"], incident, details)
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return (
+        time_text(entry["time_ms"]),
+        entry["action"],
+        version,
+        entry["trigger"],
+        entry["actor"],
+        incident,
+        details_text(entry),
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka import KafkaError as RawError
-from confluent_kafka import KafkaException, Message, TopicPartition
 
 from trimtab.config import KafkaConfig
 from trimtab.errors import KafkaError
@@ -52,10 +52,7 @@ def read_range(
     reader = consumer(config, "trimtab-log", enable_partition_eof=True, auto_offset_reset="error", check_crcs=True)
     deadline = time.monotonic() + stall_s
     try:
-        low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=stall_s)
-        if low > first:
-            raise LogGone(topic, partition, first, low)
-        reader.assign([TopicPartition(topic, partition, first)])
+        _begin(reader, topic, partition, first, stall_s)
         while time.monotonic() < deadline:
             for message in reader.consume(500, timeout=0.1):
                 error = message.error()
@@ -88,10 +85,7 @@ def follow(config: KafkaConfig, topic: str, partition: int, first: int) -> Itera
     """
     reader = consumer(config, "trimtab-log", auto_offset_reset="error", check_crcs=True, fetch_wait_max_ms=50)
     try:
-        low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-        if low > first:
-            raise LogGone(topic, partition, first, low)
-        reader.assign([TopicPartition(topic, partition, first)])
+        _begin(reader, topic, partition, first, 30)
         while True:
             messages = reader.consume(500, timeout=0.1)
             for message in messages:
@@ -103,6 +97,14 @@ def follow(config: KafkaConfig, topic: str, partition: int, first: int) -> Itera
         raise KafkaError(f"{topic}[{partition}]: cannot be read: {message_of(error)}") from error
     finally:
         reader.close()
+
+
+def _begin(reader: Consumer, topic: str, partition: int, first: int, timeout_s: float) -> None:
+    """Let it read from an offset on, which must be there."""
+    low, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout_s)
+    if low > first:
+        raise LogGone(topic, partition, first, low)
+    reader.assign([TopicPartition(topic, partition, first)])
 
 
 def _require_whole(message: Message, topic: str, partition: int, first: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from trimtab.config import CandidateSpec, ModelConfig
 from trimtab.training.anchors import Place
@@ -14,7 +13,7 @@ from trimtab.training.race import Candidate
 from trimtab.training.recent import Recent
 from trimtab.training.state import TrainerState
 from trimtab.training.task import Task
-from trimtab.training.thinning import keeps
+from trimtab.training.thinning import learn_thinned
 
 __all__ = ["AT_ONCE", "candidate_of", "plan", "recent_needed", "replayed"]
 
@@ -85,11 +84,5 @@ def _learn_all(lineage: Lineage, task: Task, batches: list[Batch], half_life: in
     """Let a new model learn records, the older ones thinned out."""
     age = sum(len(batch.examples) for batch in batches)
     lineage.learnt.half_life, lineage.learnt.thinned = half_life, age if half_life else 0
-    learn: Any = lineage.model.learn_one
     for batch in batches:
-        targets = task.targets(batch.examples.labels())
-        for row, (x, y) in enumerate(zip(batch.examples.inputs(), targets, strict=True)):
-            age -= 1
-            if keeps(batch.offset, row, age, half_life):
-                learn(x, y)
-        lineage.learnt.extend(batch)
+        learn_thinned(lineage, task, batch)

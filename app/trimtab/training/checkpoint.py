@@ -16,6 +16,7 @@ from trimtab.training.betting import BettingTest
 from trimtab.training.change_point import ChangePoint
 from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import LearntRange, Lineage
+from trimtab.training.parts import joined, split
 from trimtab.training.preparing import Preparing
 from trimtab.training.protection import Protection
 from trimtab.training.race import Candidate, Race, Trigger
@@ -27,7 +28,6 @@ __all__ = ["decode_state", "encode_state"]
 _SCALARS = ("offset", "count", "next_version", "cooldown_until_ms", "next_schedule_ms", "event_time_ms")
 # Checkpoints of earlier releases lack these.
 _LATER = ("next_cron_ms", "changed_ms", "changed_count", "raced_ms", "raced_count", "starts_ms", "ready", "produced_ms")
-_LENGTH_BYTES = 8
 
 
 class _Numbered:
@@ -122,8 +122,7 @@ def encode_state(state: TrainerState, dump: Callable[[object], bytes]) -> bytes:
         }
         for line in lineages.items
     ]
-    parts = [orjson.dumps(head), *(dump(model) for model in models.items)]
-    return b"".join(len(part).to_bytes(_LENGTH_BYTES, "little") + part for part in parts)
+    return joined([orjson.dumps(head), *(dump(model) for model in models.items)])
 
 
 def decode_state(
@@ -136,7 +135,7 @@ def decode_state(
     inventory
         Reads the registry, up to the next version, when an earlier release wrote the state, which counted nothing.
     """
-    parts = _split(data)
+    parts = split(data)
     head = orjson.loads(parts[0])
     models = [load(part) for part in parts[1:]]
     lineages = [
@@ -232,13 +231,3 @@ def _sequential_from_wire(wire: dict[str, Any] | None, models: list[Any]) -> Seq
         for key, watch in wire["watches"].items()
     }
     return SequentialState(wire["version"], watches)
-
-
-def _split(data: bytes) -> list[bytes]:
-    parts, at = [], 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + _LENGTH_BYTES], "little")
-        at += _LENGTH_BYTES
-        parts.append(data[at : at + size])
-        at += size
-    return parts

@@ -19,14 +19,14 @@ import orjson
 from trimtab.config import ModelConfig
 from trimtab.training.factory import build, factory_of
 from trimtab.training.lineage import Batch, LearntRange, Lineage
+from trimtab.training.parts import joined, split
 from trimtab.training.race import Trigger
 from trimtab.training.task import make_task
-from trimtab.training.thinning import keeps
+from trimtab.training.thinning import learn_thinned
 
 __all__ = ["Preparing", "Replaying", "Wanted", "begins_at", "until_ms"]
 
 _GRACE_MS = 2_000
-_LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +146,7 @@ class Replaying:
             return
         if wanted.half_life and not lineage.learnt.count:
             lineage.learnt.half_life, lineage.learnt.thinned = wanted.half_life, self.preparing.count - seen
-        age, learn = lineage.learnt.thinned - lineage.learnt.count, lineage.model.learn_one
-        targets = self._task.targets(batch.examples.labels())
-        for row, (x, y) in enumerate(zip(batch.examples.inputs(), targets, strict=True)):
-            age -= 1
-            if age < 0 or keeps(batch.offset, row, age, wanted.half_life):
-                learn(x, y)
-        lineage.learnt.extend(batch)
+        learn_thinned(lineage, self._task, batch)
         self.learnt += len(batch.examples)
 
     def dumped(self, dump: Callable[[object], bytes]) -> bytes:
@@ -165,16 +159,11 @@ class Replaying:
             "seen": self._seen,
             "ranges": {name: asdict(lineage.learnt) for name, lineage in self.lineages.items()},
         }
-        parts = [orjson.dumps(head), *(dump(lineage.model) for lineage in self.lineages.values())]
-        return b"".join(len(part).to_bytes(_LENGTH_BYTES, "little") + part for part in parts)
+        return joined([orjson.dumps(head), *(dump(lineage.model) for lineage in self.lineages.values())])
 
     def restored(self, data: bytes, load: Callable[[bytes], Any]) -> bool:
         """Go on from what :meth:`dumped` returned; False when it is of other replays, which changes nothing."""
-        parts, at = [], 0
-        while at < len(data):
-            size = int.from_bytes(data[at : at + _LENGTH_BYTES], "little")
-            at += _LENGTH_BYTES + size
-            parts.append(data[at - size : at])
+        parts = split(data)
         head = orjson.loads(parts[0])
         if Preparing.from_wire(head["preparing"]) != self.preparing:
             return False

@@ -71,7 +71,7 @@ def replay(config: ModelConfig, start: Any, wanted: LearntRange, batches: Iterab
             age -= 1
             if asked and not whole:
                 task.ask(model if learns else version, x)
-            if learns and (age < 0 or keeps(batch.offset, row, age, wanted.half_life)):
+            if learns and keeps(batch.offset, row, age, wanted.half_life):
                 model.learn_one(x, y)
         if learns:
             seen.extend(batch)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 
-__all__ = ["keeps"]
+from trimtab.training.lineage import Batch, Lineage
+from trimtab.training.task import Task
+
+__all__ = ["keeps", "learn_thinned"]
 
 _ALL = float(1 << 64)
 
@@ -36,3 +39,15 @@ def keeps(offset: int, row: int, age: int, half_life: int) -> bool:
         return True
     digest = hashlib.blake2b(f"{offset}/{row}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") < math.exp2(-age / half_life) * _ALL
+
+
+def learn_thinned(lineage: Lineage, task: Task, batch: Batch) -> None:
+    """Let a lineage learn one record as its range says: of the first ``thinned`` examples, those that are kept."""
+    learnt, learn = lineage.learnt, lineage.model.learn_one
+    age = learnt.thinned - learnt.count
+    targets = task.targets(batch.examples.labels())
+    for row, (x, y) in enumerate(zip(batch.examples.inputs(), targets, strict=True)):
+        age -= 1
+        if keeps(batch.offset, row, age, learnt.half_life):
+            learn(x, y)
+    learnt.extend(batch)
