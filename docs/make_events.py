@@ -33,14 +33,17 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "profiles": (("profile",), "model", "collector", "monitor"),
     "examples": (("example_batch",), "model", "collector", "trainer"),
     "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
-    "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, dashboard, you"),
+    "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, notifier, dashboard, you"),
     "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
+    "silences": (("silence", "ack"), "silence/id or ack/incident", "people", "notifier, dashboard"),
+    "notices": (("notice",), "notice id", "notifier", "dashboard, you"),
+    "health": (("health",), "role/instance", "all roles", "dashboard, trimtab top"),
     "commands": (("command",), "model", "people, CI", "trainer"),
     "registry": (("manifest", "alias", "pin"), "see below", "trainer", "collector, monitor, trimtab registry"),
     "serving": (("manifest", "alias", "online_state"), "see below", "trainer", "followers, dashboard"),
     "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),
-    "audit": (("audit",), "model", "trainer", "you"),
-    "dead-letters": (("dead_letter",), "source topic", "collector, trainer", "dashboard, you"),
+    "audit": (("audit",), "model", "trainer, monitor, notifier, people's commands", "dashboard, you"),
+    "dead-letters": (("dead_letter",), "source topic", "collector, trainer, notifier", "dashboard, you"),
 }
 
 # Reason: when, what to do.

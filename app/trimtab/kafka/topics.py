@@ -42,6 +42,9 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("metrics", retention_ms=30 * _DAY_MS),
     TopicSpec("alerts", cleanup="compact,delete", retention_ms=365 * _DAY_MS),
     TopicSpec("followers", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
+    TopicSpec("silences", cleanup="compact", retention_ms=-1, segment_ms=600_000),
+    TopicSpec("notices", retention_ms=365 * _DAY_MS),
+    TopicSpec("health", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
     TopicSpec("commands", retention_ms=365 * _DAY_MS),
     TopicSpec("registry", cleanup="compact", retention_ms=-1, max_message_bytes=_INPUT_BYTES, segment_ms=600_000),
     # What services read when they start: only closed segments are compacted, so they are small.

@@ -38,7 +38,7 @@ __all__ = [
     "signed_order",
 ]
 
-Topic = Literal["registry", "state", "audit", "commands"]
+Topic = Literal["registry", "state", "audit", "commands", "silences"]
 Record = Mapping[str, Any]
 
 SIGNATURE: Final = "signature"
