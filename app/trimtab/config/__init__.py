@@ -1,9 +1,11 @@
 """One ``trimtab.yaml``: read once, validated strictly, frozen afterwards."""
 
+from trimtab.config.alerting import AlertingConfig, InhibitRule, ReceiverSpec, RouteSpec
 from trimtab.config.duration import format_ms, parse_ms
 from trimtab.config.gates import Gates, ProtectedSegment, QualityGate
 from trimtab.config.hash import config_hash, config_json
 from trimtab.config.load import load_config, parse_config
+from trimtab.config.matchers import Matcher, matches
 from trimtab.config.model import (
     AbsenceSpec,
     AlertSpec,
@@ -37,6 +39,7 @@ from trimtab.config.signing import KeySpec, RegistryConfig
 __all__ = [
     "AbsenceSpec",
     "AlertSpec",
+    "AlertingConfig",
     "CanarySpec",
     "CandidateSpec",
     "ProtectedSegment",
@@ -52,8 +55,10 @@ __all__ = [
     "FactorySpec",
     "Feature",
     "Gates",
+    "InhibitRule",
     "KafkaConfig",
     "KeySpec",
+    "Matcher",
     "ModelConfig",
     "NumericFeature",
     "PerformanceTest",
@@ -61,8 +66,10 @@ __all__ = [
     "PublishSpec",
     "QualitySpec",
     "RaceSpec",
+    "ReceiverSpec",
     "ReferenceSpec",
     "RetentionSpec",
+    "RouteSpec",
     "RegistryConfig",
     "SequentialSpec",
     "TableColumns",
@@ -72,6 +79,7 @@ __all__ = [
     "config_json",
     "format_ms",
     "load_config",
+    "matches",
     "parse_config",
     "parse_ms",
 ]

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from trimtab.config.alerting import AlertingConfig
 from trimtab.config.base import NAME, Positive, Strict
 from trimtab.config.duration import Milliseconds
 from trimtab.config.model import ModelConfig
@@ -97,6 +98,7 @@ class Config(Strict):
     collector: CollectorConfig = CollectorConfig()
     dashboard: DashboardConfig = DashboardConfig()
     registry: RegistryConfig = RegistryConfig()
+    alerting: AlertingConfig = AlertingConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -108,6 +110,13 @@ class Config(Strict):
                     raise ValueError(
                         f"models.{name}.gates.approvers: {approver!r} is no key in registry.keys; there are: {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Self:
+        for name in self.alerting.labels:
+            if name not in self.models:
+                raise ValueError(f"alerting.labels: there is no model {name!r}; there are: {', '.join(self.models)}")
         return self
 
     @field_validator("models")
