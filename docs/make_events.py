@@ -86,8 +86,12 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "Send the features with the prediction, or mend the feature events.",
     ),
     Reason.UNTRUSTED: (
-        "An order whose signature does not fit it.",
+        "An order, a silence or an acknowledgement whose signature does not fit it.",
         "Do not trust where it came from; sign it anew with a key of `registry.keys`.",
+    ),
+    Reason.UNDELIVERED: (
+        "A receiver of notices refused one, or could not be reached for `alerting.give_up_after`.",
+        "Mend the receiver; `detail` says what it answered. What still fires is told again.",
     ),
 }
 

@@ -1,7 +1,7 @@
 """Alerts: from verdicts on windows to firing and resolved incidents, as a pure state machine."""
 
 from trimtab.alerts.lifecycle import AlertState, Change, Phase, Signal, step
-from trimtab.alerts.record import Evidence, alert_record, fingerprint_of, incident_of
+from trimtab.alerts.record import Evidence, alert_record, annotated, fingerprint_of, incident_of
 from trimtab.alerts.summary import summary_of
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "step",
     "Evidence",
     "alert_record",
+    "annotated",
     "fingerprint_of",
     "incident_of",
     "summary_of",

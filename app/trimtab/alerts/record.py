@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from trimtab.alerts.lifecycle import Change
 from trimtab.alerts.summary import summary_of
+from trimtab.config import AlertingConfig
 
-__all__ = ["Evidence", "alert_record", "fingerprint_of", "incident_of"]
+__all__ = ["Evidence", "alert_record", "annotated", "fingerprint_of", "incident_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Evidence:
         Source partition to first and last offset, inclusive.
     position
         Number of the example that changed the alert among the model's examples, from 0; None for windows.
+    histogram
+        Of a feature: labels, and the shares of reference and window.
+    ranking, segments
+        Features of the same window, and segments of the same feature or metric, by effect.
     """
 
     statistics: Mapping[str, float]
@@ -47,6 +52,9 @@ class Evidence:
     offsets: Mapping[int, tuple[int, int]]
     exceeded: tuple[str, ...] = field(default=())
     position: int | None = None
+    histogram: Mapping[str, Any] | None = None
+    ranking: Sequence[Mapping[str, Any]] = ()
+    segments: Sequence[Mapping[str, Any]] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """The schema's ``Evidence``."""
@@ -63,6 +71,9 @@ class Evidence:
                 for partition, (first, last) in sorted(self.offsets.items())
             ],
             "position": self.position,
+            "histogram": self.histogram,
+            "ranking": list(self.ranking),
+            "segments": list(self.segments),
         }
 
 
@@ -127,5 +138,17 @@ def alert_record(
             exceeded=evidence.exceeded,
             count=evidence.count,
         ),
+        "severity": AlertingConfig().severity_of(kind),
+        "runbook": None,
         "evidence": evidence.to_wire(),
+    }
+
+
+def annotated(record: Mapping[str, Any], alerting: AlertingConfig) -> dict[str, Any]:
+    """The record with the severity and the runbook that the configuration gives it."""
+    kind, model, feature = record["kind"], record["model"], record["feature"]
+    return {
+        **record,
+        "severity": alerting.severity_of(kind),
+        "runbook": alerting.runbook_of(kind, model, feature),
     }

@@ -47,7 +47,7 @@ def _named_only() -> None:
 
 
 def run(
-    role: Annotated[str, typer.Argument(help="collector, monitor, trainer or dashboard.")],
+    role: Annotated[str, typer.Argument(help="collector, monitor, trainer, notifier or dashboard.")],
     *,
     instance: Annotated[
         str, typer.Option(envvar="TRIMTAB_INSTANCE", help="Name of this process among those of its role.")
@@ -76,6 +76,7 @@ def up(
     collectors: Count = 1,
     monitors: Count = 1,
     trainers: Count = 1,
+    notifiers: Annotated[int, typer.Option(min=0, max=16)] = 1,
     dashboards: Annotated[int, typer.Option(min=0, max=1)] = 1,
     config: ConfigPath = None,
 ) -> None:
@@ -87,7 +88,13 @@ def up(
 
     path = config or Path(os.environ.get("TRIMTAB_CONFIG") or "trimtab.yaml")
     loaded = load(path)
-    counts = {"collector": collectors, "monitor": monitors, "trainer": trainers, "dashboard": dashboards}
+    counts = {
+        "collector": collectors,
+        "monitor": monitors,
+        "trainer": trainers,
+        "notifier": notifiers,
+        "dashboard": dashboards,
+    }
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:

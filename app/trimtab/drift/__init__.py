@@ -24,6 +24,7 @@ from trimtab.drift.budget import Budget
 from trimtab.drift.calibration import Calibration
 from trimtab.drift.domain import AUC, DOMAIN, domain_classifier
 from trimtab.drift.evaluate import FeatureVerdict, Status, evaluate
+from trimtab.drift.histogram import histogram_of
 from trimtab.drift.history import Healthy, History
 from trimtab.drift.nulls import Nulls
 from trimtab.drift.registry import Kind, Measured, Statistic, names, statistic, statistics, tabulated
@@ -37,6 +38,7 @@ __all__ = [
     "History",
     "Nulls",
     "evaluate",
+    "histogram_of",
     "FeatureVerdict",
     "Status",
     "Measured",

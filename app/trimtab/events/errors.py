@@ -25,6 +25,7 @@ class Reason(StrEnum):
     LABEL_WITHOUT_PREDICTION = "label_without_prediction"
     PREDICTION_WITHOUT_FEATURES = "prediction_without_features"
     UNTRUSTED = "untrusted"
+    UNDELIVERED = "undelivered"
 
 
 class EventError(TrimtabError):

@@ -106,7 +106,7 @@ class Notice:
     reason
         firing, more, resolved or repeat.
     alerts
-        Records as of when it was decided, the worst first, each with ``labels`` and ``acknowledged``.
+        Records as of when it was decided, the worst first, with ``labels``, ``acknowledged`` and ``first_raised_ms``.
     due_ms
         When it was decided.
     next_ms

@@ -78,6 +78,7 @@ class Desk:
         if record["state"] != "firing":
             if known is not None:
                 known.record = record
+                self._forget_untold(known)
                 self._book.changed("alert", incident)
             return
         if known is not None:
@@ -258,6 +259,7 @@ class Desk:
         told = [
             {
                 **alert.record,
+                "first_raised_ms": alert.since_ms,
                 "labels": dict(alert.labels),
                 "acknowledged": self._acknowledged(alert.incident, now_ms),
             }
@@ -273,12 +275,16 @@ class Desk:
         """Take resolved alerts out of a group, and out of the book once no group has them."""
         for incident in [one for one in group.incidents if not self._book.alerts[one].firing]:
             group.incidents.remove(incident)
-            routes = self._router.find(self._book.alerts[incident].labels)
-            ids = (route.group_id(route.group_of(self._book.alerts[incident].labels)) for route in routes)
-            others = (self._book.groups[id] for id in ids if id in self._book.groups)
-            if not any(incident in other.incidents for other in others):
-                del self._book.alerts[incident]
-                self._book.changed("alert", incident)
+            self._forget_untold(self._book.alerts[incident])
+            self._book.changed("alert", incident)
+
+    def _forget_untold(self, alert: Alert) -> None:
+        """Take a resolved alert out of the book once no group has it."""
+        routes = self._router.find(alert.labels)
+        ids = (route.group_id(route.group_of(alert.labels)) for route in routes)
+        groups = (self._book.groups[id] for id in ids if id in self._book.groups)
+        if not any(alert.incident in group.incidents for group in groups):
+            del self._book.alerts[alert.incident]
 
     def _reroute(self) -> None:
         """After a change of the configuration: every alert into the groups of its new routes; who was told stays."""

@@ -24,6 +24,7 @@ import faust
 import orjson
 from faust.types import TP
 
+from trimtab.alerts import annotated
 from trimtab.config import Config
 from trimtab.drift import Nulls
 from trimtab.errors import KafkaError
@@ -395,6 +396,7 @@ class _Partition:
         alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
+        alerts = [annotated(alert, self._config.alerting) for alert in alerts]
         for alert in alerts:
             self._output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self.tp.partition)
         return alerts

@@ -15,7 +15,7 @@ from trimtab.config import Config
 
 __all__ = ["StopSignal", "data_dir", "settle", "start_logging"]
 
-_PATIENT = frozenset({"monitor", "dashboard"})
+_PATIENT = frozenset({"monitor", "notifier", "dashboard"})
 
 
 class StopSignal:
@@ -62,8 +62,8 @@ def data_dir(config: Config) -> Path:
 def settle(role: str) -> None:
     """Give the path from label to served model the right of way, and let the collector of garbage rest.
 
-    Monitor and dashboard report within a second; the collector and the trainer act within milliseconds. What is
-    imported by now lives as long as the process, so no garbage collection needs to look at it again.
+    Monitor, notifier and dashboard report within a second; the collector and the trainer act within milliseconds.
+    What is imported by now lives as long as the process, so no garbage collection needs to look at it again.
     """
     if role in _PATIENT:
         os.nice(10)

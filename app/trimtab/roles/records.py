@@ -92,6 +92,7 @@ class Records:
         count: int,
         status: str,
         p_value: float | None = None,
+        histogram: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Metric record of one number of one window."""
         return {
@@ -106,4 +107,5 @@ class Records:
             "start_ms": key.start_ms,
             "end_ms": key.end_ms,
             "status": status,
+            **({} if histogram is None else {"histogram": histogram}),
         }

@@ -32,7 +32,7 @@ __all__ = ["ROLES", "Backoff", "Supervisor", "die_with_parent"]
 
 log = logging.getLogger("trimtab.supervisor")
 
-ROLES = ("collector", "monitor", "trainer", "dashboard")
+ROLES = ("collector", "monitor", "trainer", "notifier", "dashboard")
 PARENT_VARIABLE = "TRIMTAB_SUPERVISOR_PID"
 _POLL_S = 0.05
 _PR_SET_PDEATHSIG = 1

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from trimtab.alerts import annotated
 from trimtab.config import Config
 from trimtab.errors import RegistryError
 from trimtab.kafka.clients import producer
@@ -167,7 +168,8 @@ class TrainedPartition:
                 "published_offset": model.published_offset,
             }
             online = self._online_state(model) if made else None
-            alerts = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
+            alarms = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
+            alerts = [annotated(alarm, self._config.alerting) for alarm in alarms]
 
             def write(publication: Publication) -> None:
                 # Before the alias: a reader that acts on the alias finds the state that goes with it.

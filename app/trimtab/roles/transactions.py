@@ -57,6 +57,10 @@ class TransactionalOutput:
         """Fence predecessors and wait until what they left open is resolved."""
         await self.call(lambda: self.producer.init_transactions(TIMEOUT_S))
 
+    def fence(self) -> None:
+        """The same, blocking."""
+        self._checked(lambda: self.producer.init_transactions(TIMEOUT_S))
+
     def begin(self) -> None:
         """Begin a transaction (local, does not block)."""
         self._checked(self.producer.begin_transaction)
@@ -75,6 +79,10 @@ class TransactionalOutput:
         self.producer.flush(TIMEOUT_S)
         self._require_stored()
         self.producer.commit_transaction(TIMEOUT_S)
+
+    def store(self) -> None:
+        """Likewise, blocking."""
+        self._checked(self.commit_now)
 
     async def abort(self) -> None:
         """Drop the records; flushed first, since an abort right after a produce can be refused as invalid."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from trimtab.profiles.segments import others
 from trimtab.quality import CHECKS, problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
+from trimtab.roles.ranking import FEATURES, Ranking, effect_of, ranked
 from trimtab.roles.records import Finding, Records
 from trimtab.roles.stream_verdicts import StreamVerdicts
 from trimtab.windows import ClosedWindow, LateEvents, WindowKey
@@ -74,6 +75,7 @@ class Verdicts:
             level = min(1.0, budget.per_ms * model.window.size)
         self._records = Records(name, model.alerts, wire.get("alerts"))
         self._metric = self._records.metric
+        self._ranking = Ranking()
         self.stream = StreamVerdicts(model, self._records, level, wire)
 
     def snapshot(self) -> dict[str, Any]:
@@ -139,8 +141,10 @@ class Verdicts:
                 metrics.append(self._metric(key, None, name, value, count, status))
         findings: list[Finding] = []
         spoilt = False
-        for verdict in verdicts:
-            evidence = self._measured(window, verdict, against, metrics)
+        measured = [self._measured(window, verdict, against, metrics) for verdict in verdicts]
+        ranking = self._ranked(key, verdicts, measured)
+        for verdict, found in zip(verdicts, measured, strict=True):
+            evidence = self._shown(window, verdict, found, ranking, known, metrics)
             wrong = known is not None and self._quality(key, verdict, window, known, findings, metrics)
             spoilt = spoilt or wrong or verdict.status == "missing"
             wrong = wrong or (spoilt and verdict.feature in _OF_WHOLE_ROWS)
@@ -175,6 +179,37 @@ class Verdicts:
             {name: limits[name] for name in measured if name in limits},
             verdict.exceeded,
         )
+
+    def _ranked(
+        self, key: WindowKey, verdicts: Sequence[FeatureVerdict], measured: Sequence[Evidence]
+    ) -> list[dict[str, Any]]:
+        """Features of a window, the one that moved most first."""
+        pairs = zip(verdicts, measured, strict=True)
+        effects = {verdict.feature: effect_of(one.statistics, one.thresholds) for verdict, one in pairs}
+        self._ranking.note(key, effects)
+        return ranked(effects, FEATURES)
+
+    def _shown(
+        self,
+        window: ClosedWindow,
+        verdict: FeatureVerdict,
+        evidence: Evidence,
+        ranking: Sequence[Mapping[str, Any]],
+        reference: Reference | None,
+        metrics: list[dict[str, Any]],
+    ) -> Evidence:
+        """The evidence with what people look at; adds the histogram's metric, but for segments."""
+        key, feature = window.key, verdict.feature
+        before = None if reference is None else reference.profile.find(feature)
+        after = window.profile.find(feature)
+        histogram = None
+        if not key.segment and before is not None and after is not None:
+            histogram = drift.histogram_of(before, after)
+        if histogram is not None and after is not None:
+            values, count = float(after.count), window.profile.count
+            metrics.append(self._metric(key, feature, "histogram", values, count, verdict.status, histogram=histogram))
+        segments = self._ranking.segments(key, feature)
+        return replace(evidence, histogram=histogram, ranking=ranking, segments=segments)
 
     def _remember(
         self,
@@ -273,6 +308,8 @@ class Verdicts:
             signal = _PERFORMANCE.get(status[metric], Signal.NOTHING)
             exceeded = (metric,) if signal is Signal.BAD else ()
             evidence = _evidence(window, reference, values, {}, limits, exceeded)
+            self._ranking.note(key, {metric: _beyond(metric, shown)})
+            evidence = replace(evidence, segments=self._ranking.segments(key, metric))
             findings.append(Finding("performance", metric, signal, evidence))
         return metrics, findings
 
@@ -296,6 +333,14 @@ def _usable(profile: WindowProfile, feature: str) -> float:
         return 0.0 if profile.sample is None else float(len(profile.sample))
     found = profile.find(feature)
     return 0.0 if found is None else float(found.count)
+
+
+def _beyond(metric: str, verdict: PerformanceVerdict) -> float:
+    """How bad a metric is, where 1 is its limit; 0 when that cannot be said."""
+    if verdict.value is None or not verdict.limit or verdict.value <= 0 or verdict.limit <= 0:
+        return 0.0
+    better_high = metric in ("accuracy", "f1")
+    return verdict.limit / verdict.value if better_high else verdict.value / verdict.limit
 
 
 def _values(verdicts: Iterable[FeatureVerdict]) -> dict[str, dict[str, float]]:

@@ -25,9 +25,17 @@ class WindowKey(NamedTuple):
     end_ms: int
 
     @property
-    def order(self) -> tuple[int, int, str, int, str, str]:
-        """Windows close in this order: by end, then by what they are."""
-        return self.end_ms, self.start_ms, self.kind, self.version, self.segment, self.reference or ""
+    def order(self) -> tuple[int, int, str, int, bool, str, str]:
+        """Windows close in this order: by end, then by what they are, segments before the whole."""
+        return (
+            self.end_ms,
+            self.start_ms,
+            self.kind,
+            self.version,
+            not self.segment,
+            self.segment,
+            self.reference or "",
+        )
 
 
 @dataclass(frozen=True, slots=True)
