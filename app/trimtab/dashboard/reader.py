@@ -117,7 +117,9 @@ class Reader:
         if not stored:
             self._skip_what_is_old(source, places)
         self._began, self._positions, self._ends = dict(places), dict(places), ends
-        return [TopicPartition(self._prefix + name, part, at or OFFSET_BEGINNING) for (name, part), at in places.items()]
+        return [
+            TopicPartition(self._prefix + name, part, at or OFFSET_BEGINNING) for (name, part), at in places.items()
+        ]
 
     def _skip_what_is_old(self, source: Consumer, places: dict[Place, int]) -> None:
         """Begin with the first metric that is not older than what is kept."""

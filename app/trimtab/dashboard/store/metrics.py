@@ -149,9 +149,7 @@ def gather(
         if limit and m.value / limit > verdict["e"]:
             verdict["e"] = round(m.value / limit, 4)
         if detailed:
-            verdict.setdefault(_DETAIL, {})[m.statistic] = (
-                [m.value, m.p_value] if m.p_value is not None else [m.value]
-            )
+            verdict.setdefault(_DETAIL, {})[m.statistic] = [m.value, m.p_value] if m.p_value is not None else [m.value]
     return rows
 
 

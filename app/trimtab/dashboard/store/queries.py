@@ -32,7 +32,7 @@ class Histograms(NamedTuple):
     start_ms: int
     end_ms: int
     version: int
-    count: int
+    events: int
     labels: list[str]
     reference: list[float]
     window: list[float]
@@ -46,7 +46,7 @@ class LiveNumber(NamedTuple):
     time_ms: int
     version: int
     value: float
-    count: int
+    examples: int
 
 
 class Letter(NamedTuple):
@@ -76,7 +76,14 @@ class Queries:
         return db
 
     def windows(
-        self, table: str, model: str, segment: str = "", *, from_ms: int = 0, to_ms: int | None = None, most: int = 5_000
+        self,
+        table: str,
+        model: str,
+        segment: str = "",
+        *,
+        from_ms: int = 0,
+        to_ms: int | None = None,
+        most: int = 5_000,
     ) -> list[Window]:
         """Windows of ``numbers`` or ``drifts`` that end in a period, the last ``most`` of them, oldest first."""
         assert table in ("numbers", "drifts")  # noqa: S101
@@ -96,7 +103,7 @@ class Queries:
         """Segments of which there are numbers."""
         # One seek for each segment: they are few, the windows many.
         rows = self._db.execute(
-            "WITH RECURSIVE found(segment) AS ("
+            "WITH RECURSIVE found(segment) AS ("  # noqa: S608
             f"SELECT min(segment) FROM numbers WHERE model = {_ID} UNION ALL "
             f"SELECT (SELECT min(segment) FROM numbers WHERE model = {_ID} AND segment > found.segment) "
             "FROM found WHERE segment IS NOT NULL) "
@@ -171,9 +178,7 @@ class Queries:
 
     def audit(self, model: str) -> list[Entry]:
         """All entries about a model, ordered within each partition."""
-        rows = self._db.execute(
-            "SELECT part, offset, data FROM audit WHERE model = ? ORDER BY part, offset", (model,)
-        )
+        rows = self._db.execute("SELECT part, offset, data FROM audit WHERE model = ? ORDER BY part, offset", (model,))
         return list(_entries(rows))
 
     def letters(self, reason: str | None = None, most: int = 200) -> list[Letter]:

@@ -45,6 +45,11 @@ class Hub:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
+    def id(self) -> str:
+        """Of the last change that was told."""
+        return f"{self._epoch}-{self._number}"
+
+    @property
     def clients(self) -> int:
         """How many are connected."""
         return len(self._clients)
@@ -61,7 +66,7 @@ class Hub:
         if last_id:
             missed = self._since(last_id)
             if missed is None:
-                client.queue.put_nowait(Change(self._id(), (RELOAD,)))
+                client.queue.put_nowait(Change(self.id, (RELOAD,)))
             elif missed:
                 names = sorted({name for change in missed for name in change.names})
                 client.queue.put_nowait(Change(missed[-1].id, tuple(names)))
@@ -85,9 +90,6 @@ class Hub:
             return None
         return list(self._history)[max(0, int(number) - first) :]
 
-    def _id(self) -> str:
-        return f"{self._epoch}-{self._number}"
-
     def _gather(self, names: frozenset[str]) -> None:
         self._gathered |= names
         if self._timer is None:
@@ -98,7 +100,7 @@ class Hub:
         self._timer = None
         names, self._gathered = tuple(sorted(self._gathered)), set()
         self._number += 1
-        change = Change(self._id(), names)
+        change = Change(self.id, names)
         self._history.append(change)
         for client in list(self._clients):
             try:
