@@ -33,6 +33,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "profiles": (("profile",), "model", "collector", "monitor"),
     "examples": (("example_batch",), "model", "collector", "trainer"),
     "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
+    "windows": (("window",), "model", "monitor", "dashboard, you"),
     "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, notifier, dashboard, you"),
     "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
     "silences": (("silence", "ack"), "silence/id or ack/incident", "people", "notifier, dashboard"),

@@ -196,7 +196,7 @@ def alert(model: str, feature: str, end_ms: int, *, incident: str = INCIDENT, st
             "segments": [{"name": "channel=web", "effect": 1.9}],
         },
     }
-    return Message("alerts", record["fingerprint"], record, partition_of(model, 3), now_ms)
+    return Message("alerts", str(record["fingerprint"]), record, partition_of(model, 3), now_ms)
 
 
 def registry(until_ms: int) -> Iterator[Message]:

@@ -22,7 +22,7 @@ __all__ = ["SOURCES", "Reader"]
 log = logging.getLogger("trimtab.dashboard")
 
 SOURCES: Final = (
-    "metrics", "alerts", "notices", "silences", "health", "followers", "serving", "audit", "dead-letters",
+    "windows", "metrics", "alerts", "notices", "silences", "health", "followers", "serving", "audit", "dead-letters",
 )  # fmt: skip
 _POLL_S: Final = 0.1
 _BATCH: Final = 5_000
@@ -122,9 +122,11 @@ class Reader:
         ]
 
     def _skip_what_is_old(self, source: Consumer, places: dict[Place, int]) -> None:
-        """Begin with the first metric that is not older than what is kept."""
-        oldest = _now_ms() - self._config.dashboard.keep
-        asked = [TopicPartition(self._prefix + name, part, oldest) for name, part in places if name == "metrics"]
+        """Begin with the first record that is not older than what is kept: of metrics, that of single statistics."""
+        spec, now_ms = self._config.dashboard, _now_ms()
+        oldest = {"windows": now_ms - spec.keep, "metrics": now_ms - spec.detail}
+        prefix = self._prefix
+        asked = [TopicPartition(prefix + name, part, oldest[name]) for name, part in places if name in oldest]
         for found in source.offsets_for_times(asked, timeout=_ANSWER_S):
             if found.offset > 0:
                 place = (found.topic.removeprefix(self._prefix), found.partition)

@@ -14,7 +14,6 @@ from aiohttp import web
 from trimtab.config import Config
 from trimtab.dashboard.reader import Reader
 from trimtab.dashboard.store import Queries, Store
-from trimtab.dashboard.views.world import limits_of
 from trimtab.dashboard.web.actions import Actions
 from trimtab.dashboard.web.app import make_app
 from trimtab.dashboard.web.hub import Hub
@@ -25,6 +24,7 @@ from trimtab.kafka.clients import admin, connect
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.signing import Trust
 from trimtab.roles.process import StopSignal, data_dir
+from trimtab.roles.window_records import limits_of
 
 __all__ = ["run"]
 

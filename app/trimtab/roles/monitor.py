@@ -41,6 +41,7 @@ from trimtab.roles.records import metric_key
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts
+from trimtab.roles.window_records import limits_of, window_records
 from trimtab.windows import (
     Absence,
     Arrivals,
@@ -395,6 +396,8 @@ class _Partition:
         alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, _now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
+        for record in window_records(metrics, model.limits):
+            self._output.produce(self._topics.windows, model.name, orjson.dumps(record), self.tp.partition)
         for alert in alerts:
             self._output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self.tp.partition)
         return alerts
@@ -429,6 +432,7 @@ class _Model:
         self.followers = Followers(state.get("followers"))
         self.served: dict[int, int] = {}
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
+        self.limits = limits_of(model)
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""

@@ -20,9 +20,9 @@ def page(view: FleetView) -> Page:
         "Fleet",
         [
             Part("summary", _summary(view), ("alerts", "metrics", "dead-letters")),
-            Part("filter", _filter(len(view["models"]))),
+            Part("filter-bar", _filter(len(view["models"]))),
             # Rows are renewed one by one; the order is that of the last load.
-            Part("models", table(_COLUMNS, [row(one) for one in view["models"]], caption="Models"), ()),
+            Part("models", _models(view)),
         ],
     )
 
@@ -74,7 +74,7 @@ def _summary(view: FleetView) -> Html:
     tiles = [
         tag("li", tag("b", f"{count:,}"), " ", state_mark(health))
         for health, count in counts.items()
-        if count or health in ("ok", "alerting")
+        if count or health == "ok"
     ]
     tiles.append(tag("li", tag("b", f"{dead:,}"), " ", tag("a", "dead letters", href="/dead-letters")))
     reading = None
@@ -89,6 +89,10 @@ def _summary(view: FleetView) -> Html:
         reading,
         tag("ul", tiles, class_="tiles"),
     )  # fmt: skip
+
+
+def _models(view: FleetView) -> Html:
+    return tag("section", table(_COLUMNS, [row(one) for one in view["models"]], caption="Models"))
 
 
 def _filter(count: int) -> Html:

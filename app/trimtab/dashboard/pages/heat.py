@@ -33,7 +33,7 @@ def grid(heat: Heat, to_cell: Callable[[str, int, int], str] | None, chosen: Cel
     said = "a column is one window" if per == 1 else f"a column is {per} windows, of which the worst is shown"
     legend = tag(
         "p",
-        [tag("span", tag("span", class_=f"box h{level}"), f" {name} ") for level, name in
+        [[tag("span", tag("span", class_=f"box h{level}"), f" {name}"), " "] for level, name in
          ((0, "below half the threshold"), (1, "half"), (2, "at the threshold"), (3, "twice"), (4, "four times"))],
         " ◆ drift ✕ missing ◇ quality; ", said,
         class_="legend quiet",

@@ -45,7 +45,7 @@ def incident_table(rows: Sequence[IncidentRow], now_ms: int, *, with_model: bool
         columns.insert(2, "Model")
     shown = []
     for row in rows:
-        link = tag("a", row["summary"], href=formats.link("incidents", row["incident"]))
+        link = tag("a", row["summary"], href=formats.link("incidents", row["incident"]), class_="text")
         mark = state_mark("resolved" if row["state"] == "resolved" else "firing", row["state"])
         cells: list[object] = [
             mark,
@@ -185,7 +185,7 @@ def _on_model_page(row: IncidentRow, start_ms: int, end_ms: int) -> str:
 def _ranked(title: str, ranked: Sequence[Mapping[str, Any]] | None) -> Html | None:
     if not ranked:
         return None
-    rows = [(one["name"], f"{formats.number(one['effect'])} times") for one in ranked]
+    rows = [(one["name"], formats.number(one["effect"])) for one in ranked]
     return table(("Name", ("Times the threshold", "num")), rows, caption=title, shown=True)
 
 

@@ -131,7 +131,7 @@ def _performance(view: ModelView) -> Html:
 
 def _drift(view: ModelView, choice: Choice) -> Html:
     def to_cell(feature: str, end_ms: int, version: int) -> str:
-        return _address(view, choice, feature=feature, end=end_ms, version=version) + "#cell"
+        return _address(view, choice, feature=feature, end=end_ms, of=version) + "#cell"
 
     shown = view["cell"]
     panel = None if shown is None else cell_panel(shown, _address(view, choice) + "#drift")

@@ -54,6 +54,8 @@ def report(view: ModelView, incidents: Sequence[IncidentRow], from_ms: int, to_m
             tag("meta", charset="utf-8"),
             tag("title", f"{one['model']}, {formats.time(from_ms)[:10]} to {formats.time(to_ms)[:10]}"),
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            # Else a browser would ask for one.
+            tag("link", rel="icon", href="data:,"),
             tag("style", Html(style)),
         )
     )

@@ -23,6 +23,12 @@ document.addEventListener("change", (event) => {
   if (form) form.requestSubmit();
 });
 
+// --- heat maps begin with the newest window
+function toNewest(within) {
+  for (const map of within.querySelectorAll(".heat")) map.scrollLeft = map.scrollWidth;
+}
+toNewest(document);
+
 // --- the fleet's filter
 const filter = document.getElementById("filter");
 function applyFilter() {

@@ -11,16 +11,14 @@ import msgspec
 import orjson
 
 from trimtab.dashboard.store.taken import Taken
+from trimtab.roles.window_records import BY_WALL_TIME, is_worse
 
-__all__ = ["LIVE", "Histogram", "Live", "Metric", "WindowOf", "WindowRows", "combine", "gather", "read_metrics"]
+__all__ = ["Histogram", "Live", "Metric", "WindowOf", "WindowRows", "combine", "gather", "read_metrics"]
 
 log = logging.getLogger("trimtab.dashboard")
 
 DAY_MS: Final = 86_400_000
-LIVE: Final = frozenset({"followers", "refused", "duplicates"})
-"""Numbers by wall time, as those of races are; all others belong to a window of event time."""
-_WORSE: Final = {"no_reference": 0, "too_few": 1, "ok": 2, "quality": 3, "drift": 4, "missing": 5}
-_DETAIL: Final = "v"
+_DETAIL: Final = "statistics"
 
 WindowOf = tuple[str, str, int, int]
 """Model, segment, end of the window and version."""
@@ -114,21 +112,21 @@ def gather(
     --------
     >>> metric = Metric("credit", 7, "", "age", "psi", 0.5, 100, 0, 10, "drift", p_value=0.01)
     >>> rows = gather([(0, metric)], {"credit": {"psi": 0.25}}, 0)
-    >>> rows.drifts
-    {('credit', '', 10, 7): (0, 0, {'age': {'s': 'drift', 'e': 2.0, 'n': 100, 'v': {'psi': [0.5, 0.01]}}})}
+    >>> rows.drifts["credit", "", 10, 7][2]["age"]
+    {'status': 'drift', 'effect': 2.0, 'count': 100, 'statistics': {'psi': [0.5, 0.01]}}
     """
     rows = WindowRows()
     numbers, drifts = rows.numbers, rows.drifts
     for time_ms, m in metrics:
         window = (m.model, m.segment, m.end_ms, m.version)
         if m.feature is None:
-            if m.start_ms == m.end_ms or m.statistic in LIVE:
+            if m.start_ms == m.end_ms or m.statistic in BY_WALL_TIME:
                 rows.live.append(Live(window, m.statistic, time_ms // DAY_MS, m.value, m.count))
                 continue
             row = numbers.get(window)
             if row is None:
                 row = numbers[window] = (m.start_ms, time_ms // DAY_MS, {})
-            row[2][m.statistic] = (m.value, m.count, m.status)
+            row[2][m.statistic] = {"value": m.value, "count": m.count, "status": m.status}
             continue
         detailed = time_ms >= detail_from_ms
         if m.statistic == "histogram":
@@ -142,12 +140,12 @@ def gather(
             row = drifts[window] = (m.start_ms, time_ms // DAY_MS, {})
         verdict = row[2].get(m.feature)
         if verdict is None:
-            verdict = row[2][m.feature] = {"s": m.status, "e": 0.0, "n": m.count}
-        elif _WORSE.get(m.status, 2) > _WORSE.get(verdict["s"], 2):
-            verdict["s"] = m.status
+            verdict = row[2][m.feature] = {"status": m.status, "effect": 0.0, "count": m.count}
+        elif is_worse(m.status, verdict["status"]):
+            verdict["status"] = m.status
         limit = limits.get(m.model, {}).get(m.statistic)
-        if limit and m.value / limit > verdict["e"]:
-            verdict["e"] = round(m.value / limit, 4)
+        if limit and m.value / limit > verdict["effect"]:
+            verdict["effect"] = round(m.value / limit, 4)
         if detailed:
             verdict.setdefault(_DETAIL, {})[m.statistic] = [m.value, m.p_value] if m.p_value is not None else [m.value]
     return rows
@@ -158,18 +156,19 @@ def combine(old: bytes, new: bytes) -> bytes:
 
     Examples
     --------
-    >>> combine(b'{"age":{"s":"drift","e":2.0,"n":9}}', b'{"age":{"s":"ok","e":0.5,"n":9,"v":{"ks":[0.1]}}}')
-    b'{"age":{"s":"drift","e":2.0,"n":9,"v":{"ks":[0.1]}}}'
+    >>> one = b'{"age":{"status":"drift","effect":2.0,"count":9}}'
+    >>> combine(one, b'{"age":{"status":"ok","effect":0.5,"count":9,"statistics":{"ks":[0.1]}}}')
+    b'{"age":{"status":"drift","effect":2.0,"count":9,"statistics":{"ks":[0.1]}}}'
     """
     before, after = orjson.loads(old), orjson.loads(new)
     for name, value in after.items():
         known = before.get(name)
-        if not isinstance(value, dict) or known is None:
+        if known is None or "effect" not in value:
             before[name] = value
             continue
-        if _WORSE.get(value["s"], 2) > _WORSE.get(known["s"], 2):
-            known["s"] = value["s"]
-        known["e"] = max(known["e"], value["e"])
+        if is_worse(value["status"], known["status"]):
+            known["status"] = value["status"]
+        known["effect"] = max(known["effect"], value["effect"])
         if _DETAIL in value:
             known[_DETAIL] = known.get(_DETAIL, {}) | value[_DETAIL]
     return orjson.dumps(before)
@@ -180,8 +179,8 @@ def coarse(data: bytes) -> bytes:
 
     Examples
     --------
-    >>> coarse(b'{"age":{"s":"ok","e":0.5,"n":9,"v":{"ks":[0.1]}}}')
-    b'{"age":{"s":"ok","e":0.5,"n":9}}'
+    >>> coarse(b'{"age":{"status":"ok","effect":0.5,"count":9,"statistics":{"ks":[0.1]}}}')
+    b'{"age":{"status":"ok","effect":0.5,"count":9}}'
     """
     verdicts = orjson.loads(data)
     for verdict in verdicts.values():

@@ -12,6 +12,7 @@ from trimtab.dashboard.store import events
 from trimtab.dashboard.store.metrics import DAY_MS, WindowOf, WindowRows, coarse, combine, gather, read_metrics
 from trimtab.dashboard.store.tables import DDL, LAYOUT
 from trimtab.dashboard.store.taken import Taken
+from trimtab.dashboard.store.windows import read_windows
 
 __all__ = ["Store"]
 
@@ -20,6 +21,10 @@ log = logging.getLogger("trimtab.dashboard")
 _MOST_LETTERS: Final = 2_000
 _MOST_LIVE: Final = 20_000
 _CACHE_KB: Final = 64_000
+_INSERT: Final = (
+    "INSERT INTO {} VALUES (?,?,?,?,?,?,?) "
+    "ON CONFLICT DO UPDATE SET data = combine(data, excluded.data), day = excluded.day"
+)
 
 
 class Store:
@@ -89,6 +94,8 @@ class Store:
             for topic, records in batch.items():
                 if topic == "metrics":
                     changed |= self._write_metrics(records, now_ms)
+                elif topic == "windows":
+                    changed |= self._write_windows(records, now_ms)
                 else:
                     changed |= events.write(self._db, topic, records)
                 last = {record.partition: record.offset + 1 for record in records}
@@ -97,6 +104,24 @@ class Store:
                     [(topic, part, following) for part, following in last.items()],
                 )
         return changed
+
+    def _write_windows(self, records: Sequence[Taken], now_ms: int) -> set[str]:
+        name, kept_from_ms, models = self._number, now_ms - self._keep_ms, set[str]()
+        numbers, drifts = [], []
+        for row in read_windows(records):
+            if row.time_ms < kept_from_ms:
+                continue
+            models.add(row.model)
+            place = (name(row.model), name(row.segment), row.end_ms, row.version, row.start_ms, row.time_ms // DAY_MS)
+            if row.numbers:
+                numbers.append((*place, row.numbers))
+            if row.features:
+                drifts.append((*place, row.features))
+        for table, rows in (("numbers", numbers), ("drifts", drifts)):
+            # In the table's own order, or every row would be looked for from the top.
+            rows.sort()
+            self._db.executemany(_INSERT.format(table), rows)
+        return {f"metrics/{model}" for model in models}
 
     def _write_metrics(self, records: Sequence[Taken], now_ms: int) -> set[str]:
         kept_from_ms, models = now_ms - self._keep_ms, set[str]()
@@ -116,8 +141,7 @@ class Store:
 
         name, dumps = self._number, orjson.dumps
         self._db.executemany(
-            f"INSERT INTO {table} VALUES (?,?,?,?,?,?,?) "  # noqa: S608
-            "ON CONFLICT DO UPDATE SET data = combine(data, excluded.data), day = excluded.day",
+            _INSERT.format(table),
             [
                 (name(model), name(segment), end_ms, version, start_ms, day, dumps(data))
                 for (model, segment, end_ms, version), (start_ms, day, data) in sorted(rows.items(), key=_by_window)

@@ -81,14 +81,13 @@ def row_of(world: World, model: str, incidents: int, critical: int) -> FleetRow:
     metric = metric_of(spec)
     windows = world.queries.windows("numbers", model, most=SPARK)
     drifts = world.queries.windows("drifts", model, most=1)
-    judged = {
-        name: v for name, v in (drifts[-1].data if drifts else {}).items() if v["s"] in ("ok", "drift", "missing")
-    }
-    drifted = [name for name, verdict in judged.items() if verdict["s"] in ("drift", "missing")]
-    worst = max(judged, key=lambda name: judged[name]["e"], default=None)
+    verdicts = drifts[-1].data if drifts else {}
+    judged = {name: one for name, one in verdicts.items() if one["status"] in ("ok", "drift", "missing")}
+    drifted = [name for name, verdict in judged.items() if verdict["status"] in ("drift", "missing")]
+    worst = max(judged, key=lambda name: judged[name]["effect"], default=None)
     values = [_value(window, metric) for window in windows]
     last = next((window for window in reversed(windows) if metric in window.data), None)
-    status = str(last.data[metric][2]) if last is not None else "none"
+    status = str(last.data[metric]["status"]) if last is not None else "none"
     events, labelled = (_sum(windows, name) for name in ("events", "labelled"))
     version, served = world.served(model)
     return {
@@ -99,7 +98,7 @@ def row_of(world: World, model: str, incidents: int, critical: int) -> FleetRow:
         "version": version,
         "served": served,
         "metric": metric,
-        "value": None if last is None else float(last.data[metric][0]),
+        "value": None if last is None else float(last.data[metric]["value"]),
         "reference": world.reference_metrics(model).get(metric),
         "status": status,
         "events": events,
@@ -108,7 +107,7 @@ def row_of(world: World, model: str, incidents: int, critical: int) -> FleetRow:
         "features": len(judged),
         "drifted": len(drifted),
         "worst_feature": worst,
-        "worst_effect": None if worst is None else float(judged[worst]["e"]),
+        "worst_effect": None if worst is None else float(judged[worst]["effect"]),
         "last_window_ms": windows[-1].end_ms if windows else None,
         "incidents": incidents,
         "critical": critical,
@@ -137,8 +136,8 @@ def health_of(windows: Sequence[Any], status: str, drifted: int, incidents: int,
 
 def _value(window: Window, name: str) -> float | None:
     found = window.data.get(name)
-    return None if found is None else float(found[0])
+    return None if found is None else float(found["value"])
 
 
 def _sum(windows: Iterable[Window], name: str) -> int:
-    return int(sum(window.data[name][0] for window in windows if name in window.data))
+    return int(sum(window.data[name]["value"] for window in windows if name in window.data))

@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 
 from trimtab.dashboard.store.queries import Window
 from trimtab.dashboard.views.period import Choice
-from trimtab.dashboard.views.world import World, limits_of
+from trimtab.dashboard.views.world import World
+from trimtab.roles.window_records import limits_of
 
 __all__ = ["Cell", "Heat", "HeatCell", "HeatRow", "cell", "heat"]
 
@@ -79,8 +80,8 @@ def heat(drifts: Sequence[Window], features: Iterable[str]) -> Heat:
         for feature, verdict in window.data.items():
             row = cells.setdefault(feature, [None] * width)
             found: HeatCell = {
-                "status": verdict["s"],
-                "effect": float(verdict["e"]),
+                "status": verdict["status"],
+                "effect": float(verdict["effect"]),
                 "end_ms": window.end_ms,
                 "version": window.version,
             }
@@ -106,7 +107,7 @@ def cell(world: World, name: str, choice: Choice) -> Cell | None:
         return None
     queries, end_ms = world.queries, choice.end_ms
     found = queries.windows("drifts", name, choice.segment, from_ms=end_ms - 1, to_ms=end_ms)
-    found = [w for w in found if choice.version in (None, w.version) and choice.feature in w.data]
+    found = [w for w in found if (choice.of or choice.version) in (None, w.version) and choice.feature in w.data]
     if not found:
         return None
     window = found[-1]
@@ -118,9 +119,9 @@ def cell(world: World, name: str, choice: Choice) -> Cell | None:
         "version": window.version,
         "start_ms": window.start_ms,
         "end_ms": end_ms,
-        "status": verdict["s"],
-        "effect": float(verdict["e"]),
-        "count": int(verdict["n"]),
+        "status": verdict["status"],
+        "effect": float(verdict["effect"]),
+        "count": int(verdict["count"]),
         "statistics": statistics(verdict, limits_of(world.config.models[name])),
         "labels": [] if spread is None else spread.labels,
         "reference": [] if spread is None else spread.reference,
@@ -137,5 +138,5 @@ def statistics(verdict: dict[str, Any], limits: dict[str, float]) -> list[Statis
             "p_value": float(pair[1]) if len(pair) > 1 else None,
             "threshold": limits.get(name),
         }
-        for name, pair in sorted(verdict.get("v", {}).items())
+        for name, pair in sorted(verdict.get("statistics", {}).items())
     ]

@@ -136,9 +136,9 @@ def _points(numbers: Sequence[Window], metric: str) -> list[Point]:
             "start_ms": window.start_ms,
             "end_ms": window.end_ms,
             "version": window.version,
-            "value": float(window.data[metric][0]),
-            "count": int(window.data[metric][1]),
-            "status": str(window.data[metric][2]),
+            "value": float(window.data[metric]["value"]),
+            "count": int(window.data[metric]["count"]),
+            "status": str(window.data[metric]["status"]),
         }
         for window in numbers
         if metric in window.data
@@ -183,17 +183,17 @@ def _segments(world: World, name: str, metric: str) -> list[SegmentRow]:
         numbers = world.queries.windows("numbers", name, segment, most=4)
         drifts = world.queries.windows("drifts", name, segment, most=1)
         verdicts = drifts[-1].data if drifts else {}
-        drifted = [feature for feature, verdict in verdicts.items() if verdict["s"] in ("drift", "missing")]
+        drifted = [feature for feature, verdict in verdicts.items() if verdict["status"] in ("drift", "missing")]
         last = next((window for window in reversed(numbers) if metric in window.data), None)
         rows.append(
             {
                 "segment": segment,
                 "events": int(_latest(numbers, "events")),
                 "labelled": int(_latest(numbers, "labelled")),
-                "value": None if last is None else float(last.data[metric][0]),
-                "status": "none" if last is None else str(last.data[metric][2]),
+                "value": None if last is None else float(last.data[metric]["value"]),
+                "status": "none" if last is None else str(last.data[metric]["status"]),
                 "drifted": len(drifted),
-                "worst_feature": max(drifted, key=lambda feature: verdicts[feature]["e"], default=None),
+                "worst_feature": max(drifted, key=lambda feature: verdicts[feature]["effect"], default=None),
                 "end_ms": numbers[-1].end_ms if numbers else None,
             }
         )
@@ -201,7 +201,7 @@ def _segments(world: World, name: str, metric: str) -> list[SegmentRow]:
 
 
 def _latest(numbers: Sequence[Window], statistic: str) -> float:
-    return next((float(w.data[statistic][0]) for w in reversed(numbers) if statistic in w.data), 0.0)
+    return next((float(w.data[statistic]["value"]) for w in reversed(numbers) if statistic in w.data), 0.0)
 
 
 def _races(world: World, name: str) -> list[RaceNumber]:

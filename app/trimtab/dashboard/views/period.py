@@ -21,7 +21,7 @@ class Period(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What the address of a model's page says."""
+    """What the address of a model's page says; ``feature``, ``end_ms`` and ``of``, a version, name a cell."""
 
     period: Period
     last: str | None
@@ -30,6 +30,7 @@ class Choice(NamedTuple):
     metric: str | None
     feature: str | None
     end_ms: int | None
+    of: int | None = None
 
 
 DEFAULT_WINDOWS = 168
@@ -50,7 +51,7 @@ def choose(query: Mapping[str, str], newest_ms: int | None) -> Choice:
     """
     try:
         period = _period(query, newest_ms)
-        version = int(query["version"]) if query.get("version") else None
+        version, of = (int(query[name]) if query.get(name) else None for name in ("version", "of"))
         end_ms = formats.parse_time(query["end"]) if query.get("end") else None
     except ValueError as error:
         raise ConfigError(f"the address cannot be read: {error}") from None
@@ -62,6 +63,7 @@ def choose(query: Mapping[str, str], newest_ms: int | None) -> Choice:
         query.get("metric") or None,
         query.get("feature") or None,
         end_ms,
+        of,
     )
 
 

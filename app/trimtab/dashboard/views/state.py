@@ -58,11 +58,9 @@ def _performance(world: World, name: str) -> dict[str, dict[str, Any]]:
     """The newest value of each number of the model as a whole."""
     found: dict[str, dict[str, Any]] = {}
     for window in world.queries.windows("numbers", name, most=_SHOWN_WINDOWS):
-        for statistic, (value, count, status) in window.data.items():
+        for statistic, number in window.data.items():
             found[statistic] = {
-                "value": value,
-                "count": count,
-                "status": status,
+                **number,
                 "version": window.version,
                 "start_ms": window.start_ms,
                 "end_ms": window.end_ms,

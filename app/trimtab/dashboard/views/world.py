@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from trimtab.config import Config, ModelConfig
 from trimtab.dashboard.store import Queries
-from trimtab.performance import HIGHER_IS_BETTER
 from trimtab.registry.signing import TRUSTING, Trust
 
-__all__ = ["Registry", "World", "limits_of", "metric_of"]
+__all__ = ["Registry", "World", "metric_of"]
 
 Record = dict[str, Any]
 
@@ -73,19 +72,3 @@ def metric_of(model: ModelConfig) -> str:
     if model.performance:
         return model.performance[0].metric
     return "rmse" if model.task == "regression" else "accuracy"
-
-
-def limits_of(model: ModelConfig) -> dict[str, float]:
-    """Statistic to threshold, of drift."""
-    return {**model.drift.thresholds, "missing_rate": model.drift.missing_rate, "auc": model.drift.domain_threshold}
-
-
-def is_better(metric: str, value: float, than: float) -> bool:
-    """Whether a value of a metric is better than another.
-
-    Examples
-    --------
-    >>> is_better("accuracy", 0.9, 0.8), is_better("rmse", 0.9, 0.8)
-    (True, False)
-    """
-    return (value > than) == HIGHER_IS_BETTER.get(metric, True)

@@ -51,8 +51,9 @@ def make_app(site: Site, extra_routes: Iterable[web.RouteDef] = ()) -> web.Appli
     return app
 
 
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"ok": True})
+async def _health(request: web.Request) -> web.Response:
+    """Whether we serve, and how much of the log is read."""
+    return web.json_response({"ok": True, "read_share": round(request.app[SITE].read_share(), 4)})
 
 
 async def _openapi(_: web.Request) -> web.Response:
