@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import orjson
@@ -75,7 +75,7 @@ def _performance(rng: random.Random) -> bytes:
     return _tail({name: {"value": v, "count": 950, "status": "ok"} for name, v in values.items()}, {})
 
 
-def _tail(numbers: dict[str, object], features: dict[str, object]) -> bytes:
+def _tail(numbers: Mapping[str, object], features: Mapping[str, object]) -> bytes:
     return orjson.dumps({"numbers": numbers, "features": features})[1:]
 
 

@@ -18,6 +18,7 @@ from trimtab.config import Config, KafkaConfig
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.audit import Chain
+from trimtab.roles.window_records import window_records
 
 HOUR_MS = 3_600_000
 WINDOWS = 240
@@ -155,7 +156,14 @@ def history(rng: random.Random, until_ms: int) -> Iterator[Message]:
                 shift, bad = (1.6, 2) if at < 150 else (0.0, 0)
             if model == "fraud" and at >= WINDOWS - 12:
                 shift, bad = 1.3, 3
-            yield from window(model, version, end_ms, rng, shift=shift, bad=bad)
+            yield from whole(window(model, version, end_ms, rng, shift=shift, bad=bad))
+
+
+def whole(metrics: list[Message]) -> list[Message]:
+    """Metric records with the records of their windows, as the monitor writes them."""
+    records = window_records([one.value for one in metrics], STATISTICS)
+    time_ms = metrics[0].time_ms
+    return [*metrics, *(Message("windows", record["model"], record, None, time_ms) for record in records)]
 
 
 def alert(model: str, feature: str, end_ms: int, *, incident: str = INCIDENT, state: str = "firing") -> Message:

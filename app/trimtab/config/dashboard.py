@@ -51,7 +51,7 @@ class DashboardConfig(Strict):
     hosts: tuple[str, ...] = Field(default=(), strict=False)
     tokens: dict[str, TokenSpec] = Field(default={})
     keep: Milliseconds = Field(default=90 * _DAY_MS, gt=0)
-    detail: Milliseconds = Field(default=7 * _DAY_MS, gt=0)
+    detail: Milliseconds = Field(default=3 * _DAY_MS, gt=0)
     windows: Positive = 5_000
 
     @field_validator("hosts")

@@ -24,7 +24,6 @@ from trimtab.kafka.clients import admin, connect
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.signing import Trust
 from trimtab.roles.process import StopSignal, data_dir
-from trimtab.roles.window_records import limits_of
 
 __all__ = ["run"]
 
@@ -53,12 +52,10 @@ def run(config: Config, instance: str, extra_routes: ExtraRoutes = lambda _: ())
 
 
 def _store(config: Config, folder: Path) -> Store:
-    limits = {name: limits_of(model) for name, model in config.models.items()}
     spec = config.dashboard
     return Store(
         folder / "store.db",
         f"{admin(config.kafka).list_topics(timeout=10).cluster_id}/{config.kafka.topic_prefix}",
-        limits,
         keep_ms=spec.keep,
         detail_ms=spec.detail,
         windows=spec.windows,

@@ -6,18 +6,16 @@ import base64
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from trimtab.dashboard.store.metrics import DAY_MS, WindowOf
+from trimtab.dashboard.store.metrics import DAY_MS
 from trimtab.dashboard.store.taken import Taken
 
-__all__ = ["TOPICS", "Windows", "write"]
+__all__ = ["TOPICS", "write"]
 
 log = logging.getLogger("trimtab.dashboard")
-
-Windows = Mapping[WindowOf, tuple[int, int, dict[str, Any]]]
 
 
 def write(db: sqlite3.Connection, topic: str, records: Sequence[Taken]) -> set[str]:

@@ -1,24 +1,27 @@
-"""From metric records to rows; pure, and the dashboard's hottest loop."""
+"""From metric records to rows; pure, and the dashboard's hottest loop.
+
+What windows say as a whole comes by the topic ``windows``. Here are their single statistics and histograms, and numbers
+that belong to no window: of races, and by wall time.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
 
 from trimtab.dashboard.store.taken import Taken
-from trimtab.roles.window_records import BY_WALL_TIME, is_worse
+from trimtab.roles.window_records import BY_WALL_TIME
 
-__all__ = ["Histogram", "Live", "Metric", "WindowOf", "WindowRows", "combine", "gather", "read_metrics"]
+__all__ = ["DAY_MS", "Details", "Histogram", "Live", "Metric", "WindowOf", "combine", "gather", "read_metrics"]
 
 log = logging.getLogger("trimtab.dashboard")
 
 DAY_MS: Final = 86_400_000
-_DETAIL: Final = "statistics"
 
 WindowOf = tuple[str, str, int, int]
 """Model, segment, end of the window and version."""
@@ -62,11 +65,10 @@ class Live(msgspec.Struct, gc=False):
 
 
 @dataclass
-class WindowRows:
-    """What a batch says: start, day and values of each window; ``numbers`` of the model, ``drifts`` of its features."""
+class Details:
+    """What a batch says: of each window the day it was written and its features' statistics, value and p-value."""
 
-    numbers: dict[WindowOf, tuple[int, int, dict[str, Any]]] = field(default_factory=dict)
-    drifts: dict[WindowOf, tuple[int, int, dict[str, Any]]] = field(default_factory=dict)
+    statistics: dict[WindowOf, tuple[int, dict[str, dict[str, Sequence[float | None]]]]] = field(default_factory=dict)
     histograms: list[Histogram] = field(default_factory=list)
     live: list[Live] = field(default_factory=list)
 
@@ -96,93 +98,49 @@ def _one_by_one(records: Sequence[Taken]) -> Iterable[tuple[int, Metric]]:
             log.warning("metrics[%d] offset %d is skipped: %s", record.partition, record.offset, error)
 
 
-def gather(
-    metrics: Iterable[tuple[int, Metric]], limits: Mapping[str, Mapping[str, float]], detail_from_ms: int
-) -> WindowRows:
+def gather(metrics: Iterable[tuple[int, Metric]]) -> Details:
     """Rows of the windows that metric records are about.
-
-    Parameters
-    ----------
-    limits
-        Of each model, statistic to threshold: an effect is a statistic in units of its own.
-    detail_from_ms
-        Of records that Kafka took earlier, statistics and histograms are left out.
 
     Examples
     --------
     >>> metric = Metric("credit", 7, "", "age", "psi", 0.5, 100, 0, 10, "drift", p_value=0.01)
-    >>> rows = gather([(0, metric)], {"credit": {"psi": 0.25}}, 0)
-    >>> rows.drifts["credit", "", 10, 7][2]["age"]
-    {'status': 'drift', 'effect': 2.0, 'count': 100, 'statistics': {'psi': [0.5, 0.01]}}
+    >>> gather([(0, metric)]).statistics
+    {('credit', '', 10, 7): (0, {'age': {'psi': (0.5, 0.01)}})}
     """
-    rows = WindowRows()
-    numbers, drifts = rows.numbers, rows.drifts
+    details = Details()
+    statistics = details.statistics
     for time_ms, m in metrics:
-        window = (m.model, m.segment, m.end_ms, m.version)
-        if m.feature is None:
+        feature = m.feature
+        if feature is None:
             if m.start_ms == m.end_ms or m.statistic in BY_WALL_TIME:
-                rows.live.append(Live(window, m.statistic, time_ms // DAY_MS, m.value, m.count))
-                continue
-            row = numbers.get(window)
-            if row is None:
-                row = numbers[window] = (m.start_ms, time_ms // DAY_MS, {})
-            row[2][m.statistic] = {"value": m.value, "count": m.count, "status": m.status}
+                window = (m.model, m.segment, m.end_ms, m.version)
+                details.live.append(Live(window, m.statistic, time_ms // DAY_MS, m.value, m.count))
             continue
-        detailed = time_ms >= detail_from_ms
+        window = (m.model, m.segment, m.end_ms, m.version)
         if m.statistic == "histogram":
-            if detailed and m.histogram != b"null":
-                rows.histograms.append(
-                    Histogram(window, m.feature, time_ms // DAY_MS, int(m.value), bytes(m.histogram))
-                )
+            if m.histogram != b"null":
+                spread = Histogram(window, feature, time_ms // DAY_MS, int(m.value), bytes(m.histogram))
+                details.histograms.append(spread)
             continue
-        row = drifts.get(window)
+        row = statistics.get(window)
         if row is None:
-            row = drifts[window] = (m.start_ms, time_ms // DAY_MS, {})
-        verdict = row[2].get(m.feature)
-        if verdict is None:
-            verdict = row[2][m.feature] = {"status": m.status, "effect": 0.0, "count": m.count}
-        elif is_worse(m.status, verdict["status"]):
-            verdict["status"] = m.status
-        limit = limits.get(m.model, {}).get(m.statistic)
-        if limit and m.value / limit > verdict["effect"]:
-            verdict["effect"] = round(m.value / limit, 4)
-        if detailed:
-            verdict.setdefault(_DETAIL, {})[m.statistic] = [m.value, m.p_value] if m.p_value is not None else [m.value]
-    return rows
+            row = statistics[window] = (time_ms // DAY_MS, {})
+        pairs = row[1].get(feature)
+        if pairs is None:
+            pairs = row[1][feature] = {}
+        pairs[m.statistic] = (m.value, m.p_value)
+    return details
 
 
 def combine(old: bytes, new: bytes) -> bytes:
-    """Two halves of one row, of which another batch had the first.
+    """Two halves of one row: of one window two records or two batches.
 
     Examples
     --------
-    >>> one = b'{"age":{"status":"drift","effect":2.0,"count":9}}'
-    >>> combine(one, b'{"age":{"status":"ok","effect":0.5,"count":9,"statistics":{"ks":[0.1]}}}')
-    b'{"age":{"status":"drift","effect":2.0,"count":9,"statistics":{"ks":[0.1]}}}'
+    >>> combine(b'{"age":{"ks":[0.1,null]}}', b'{"age":{"psi":[0.2,0.5]},"income":{}}')
+    b'{"age":{"ks":[0.1,null],"psi":[0.2,0.5]},"income":{}}'
     """
     before, after = orjson.loads(old), orjson.loads(new)
     for name, value in after.items():
-        known = before.get(name)
-        if known is None or "effect" not in value:
-            before[name] = value
-            continue
-        if is_worse(value["status"], known["status"]):
-            known["status"] = value["status"]
-        known["effect"] = max(known["effect"], value["effect"])
-        if _DETAIL in value:
-            known[_DETAIL] = known.get(_DETAIL, {}) | value[_DETAIL]
+        before[name] = before.get(name, {}) | value
     return orjson.dumps(before)
-
-
-def coarse(data: bytes) -> bytes:
-    """A row of ``drifts`` without the single statistics.
-
-    Examples
-    --------
-    >>> coarse(b'{"age":{"status":"ok","effect":0.5,"count":9,"statistics":{"ks":[0.1]}}}')
-    b'{"age":{"status":"ok","effect":0.5,"count":9}}'
-    """
-    verdicts = orjson.loads(data)
-    for verdict in verdicts.values():
-        verdict.pop(_DETAIL, None)
-    return orjson.dumps(verdicts)

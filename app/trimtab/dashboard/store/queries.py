@@ -99,6 +99,17 @@ class Queries:
         found = self.windows(table, model, segment, from_ms=end_ms - 1, to_ms=end_ms)
         return next((window for window in found if window.version == version), None)
 
+    def statistics(
+        self, model: str, feature: str, end_ms: int, version: int, segment: str = ""
+    ) -> dict[str, tuple[float, float | None]]:
+        """Single statistics of a feature in one window, with their p-values; empty when they are no longer kept."""
+        row = self._db.execute(
+            f"SELECT data FROM statistics WHERE model = {_ID} AND segment = {_ID} AND end_ms = ? AND version = ?",  # noqa: S608
+            (model, segment, end_ms, version),
+        ).fetchone()
+        found = {} if row is None else orjson.loads(row[0]).get(feature, {})
+        return {name: (value, p_value) for name, (value, p_value) in found.items()}
+
     def segments(self, model: str) -> list[str]:
         """Segments of which there are numbers."""
         # One seek for each segment: they are few, the windows many.

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from trimtab.dashboard.store import events
-from trimtab.dashboard.store.metrics import DAY_MS, WindowOf, WindowRows, coarse, combine, gather, read_metrics
+from trimtab.dashboard.store.metrics import DAY_MS, combine, gather, read_metrics
 from trimtab.dashboard.store.tables import DDL, LAYOUT
 from trimtab.dashboard.store.taken import Taken
 from trimtab.dashboard.store.windows import read_windows
@@ -36,8 +38,6 @@ class Store:
         The file; its folder must be there. One that belongs to another log, or another layout, is made anew.
     source
         What the log is known by: offsets of one mean nothing in another.
-    limits
-        Thresholds of each model, by statistic.
     keep_ms, detail_ms, windows
         As in :class:`trimtab.config.DashboardConfig`.
 
@@ -56,15 +56,13 @@ class Store:
         self,
         path: Path,
         source: str,
-        limits: Mapping[str, Mapping[str, float]] | None = None,
         *,
         keep_ms: int = 90 * DAY_MS,
-        detail_ms: int = 7 * DAY_MS,
+        detail_ms: int = 3 * DAY_MS,
         windows: int = 5_000,
     ) -> None:
         self.path = path
         self._source = source
-        self._limits = limits or {}
         self._keep_ms, self._detail_ms, self._windows = keep_ms, detail_ms, windows
         self._names: dict[str, int] = {}
         self._pruned_day = -1
@@ -124,47 +122,33 @@ class Store:
         return {f"metrics/{model}" for model in models}
 
     def _write_metrics(self, records: Sequence[Taken], now_ms: int) -> set[str]:
-        kept_from_ms, models = now_ms - self._keep_ms, set[str]()
-        if records[0].time_ms < kept_from_ms:
-            records = [record for record in records if record.time_ms >= kept_from_ms]
-        rows = gather(read_metrics(records), self._limits, now_ms - self._detail_ms)
-        self._insert_windows("numbers", rows.numbers)
-        self._insert_windows("drifts", rows.drifts)
-        self._insert_rest(rows)
-        for of in (rows.numbers, rows.drifts):
-            models.update(window[0] for window in of)
-        models.update(one.window[0] for one in rows.live)
-        return {f"metrics/{model}" for model in models}
-
-    def _insert_windows(self, table: str, rows: events.Windows) -> None:
-        import orjson
-
-        name, dumps = self._number, orjson.dumps
+        detailed_from_ms = now_ms - self._detail_ms
+        if records[0].time_ms < detailed_from_ms:
+            records = [record for record in records if record.time_ms >= detailed_from_ms]
+        found, name, dumps = gather(read_metrics(records)), self._number, orjson.dumps
         self._db.executemany(
-            _INSERT.format(table),
+            "INSERT INTO statistics VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET data = combine(data, excluded.data)",
             [
-                (name(model), name(segment), end_ms, version, start_ms, day, dumps(data))
-                for (model, segment, end_ms, version), (start_ms, day, data) in sorted(rows.items(), key=_by_window)
+                (name(model), name(segment), end_ms, version, day, dumps(data))
+                for (model, segment, end_ms, version), (day, data) in found.statistics.items()
             ],
         )
-
-    def _insert_rest(self, rows: WindowRows) -> None:
-        name = self._number
         self._db.executemany(
             "INSERT OR REPLACE INTO histograms VALUES (?,?,?,?,?,?,?,?)",
             [
                 (name(h.window[0]), name(h.window[1]), name(h.feature), *h.window[2:], h.day, h.count, h.data)
-                for h in rows.histograms
+                for h in found.histograms
             ],
         )
         self._db.executemany(
             "INSERT OR REPLACE INTO live VALUES (?,?,?,?,?,?,?,?)",
             [
-                (name(one.window[0]), name(one.statistic), name(one.window[1]), *one.window[2:], one.day, one.value,
-                 one.count)
-                for one in rows.live
+                (name(n.window[0]), name(n.statistic), name(n.window[1]), *n.window[2:], n.day, n.value, n.count)
+                for n in found.live
             ],
-        )  # fmt: skip
+        )
+        models = {one.window[0] for of in (found.live, found.histograms) for one in of}
+        return {f"metrics/{model}" for model in models.union(window[0] for window in found.statistics)}
 
     def _number(self, name: str) -> int:
         """The number of a text that repeats."""
@@ -182,10 +166,10 @@ class Store:
         self._pruned_day = today
         oldest, detailed = (now_ms - self._keep_ms) // DAY_MS, (now_ms - self._detail_ms) // DAY_MS
         with self._db:
-            for table in ("numbers", "drifts", "histograms", "live", "notices"):
+            for table in ("numbers", "drifts", "notices"):
                 self._db.execute(f"DELETE FROM {table} WHERE day < ?", (oldest,))  # noqa: S608
-            self._db.execute("DELETE FROM histograms WHERE day < ?", (detailed,))
-            self._db.execute("UPDATE drifts SET data = coarse(data) WHERE day BETWEEN ? AND ?", (oldest, detailed - 1))
+            for table in ("statistics", "histograms", "live"):
+                self._db.execute(f"DELETE FROM {table} WHERE day < ?", (detailed,))  # noqa: S608
             self._db.execute("DELETE FROM incidents WHERE day < ? AND state = 'resolved'", (oldest,))
             self._db.execute("DELETE FROM letters WHERE day < ?", (oldest,))
         self.trim()
@@ -194,7 +178,7 @@ class Store:
     def trim(self) -> None:
         """Let go of what is more than the bounds allow, the oldest first."""
         with self._db:
-            for table in ("numbers", "drifts"):
+            for table in ("numbers", "drifts", "statistics"):
                 _keep_newest(self._db, table, "model, segment", self._windows)
             _keep_newest(self._db, "histograms", "model, segment, feature", self._windows)
             _keep_newest(self._db, "live", "model", _MOST_LIVE)
@@ -203,10 +187,6 @@ class Store:
                 "(SELECT time_ms FROM letters ORDER BY time_ms DESC LIMIT 1 OFFSET ?)",
                 (_MOST_LETTERS,),
             )
-
-
-def _by_window(item: tuple[WindowOf, object]) -> WindowOf:
-    return item[0]
 
 
 def _keep_newest(db: sqlite3.Connection, table: str, group: str, most: int) -> None:
@@ -247,7 +227,6 @@ def _connected(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = OFF")
     db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
     db.create_function("combine", 2, combine, deterministic=True)
-    db.create_function("coarse", 1, coarse, deterministic=True)
     return db
 
 

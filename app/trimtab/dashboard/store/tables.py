@@ -1,9 +1,9 @@
 """The tables of the store.
 
-A window is one row: its numbers of the model as a whole in ``numbers``, its verdicts on features in ``drifts``, each as
-one JSON object, since they are always read together. Rows are clustered by model, so that a model's page reads one
-stretch of the file. Text that repeats is numbered in ``names``; ``day`` is the day on which Kafka took the record,
-after which rows are let go of.
+A window is one row: its numbers of the model as a whole in ``numbers``, its verdicts on features in ``drifts``, what
+they rest on in ``statistics``; each as one JSON object, since they are always read together. Rows are clustered by
+model, so that a model's page reads one stretch of the file. Text that repeats is numbered in ``names``; ``day`` is the
+day on which Kafka took the record, after which rows are let go of.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ CREATE TABLE numbers(
     PRIMARY KEY(model, segment, end_ms, version)) WITHOUT ROWID;
 CREATE TABLE drifts(
     model INT, segment INT, end_ms INT, version INT, start_ms INT, day INT, data BLOB,
+    PRIMARY KEY(model, segment, end_ms, version)) WITHOUT ROWID;
+CREATE TABLE statistics(
+    model INT, segment INT, end_ms INT, version INT, day INT, data BLOB,
     PRIMARY KEY(model, segment, end_ms, version)) WITHOUT ROWID;
 CREATE TABLE histograms(
     model INT, segment INT, feature INT, end_ms INT, version INT, day INT, count INT, data BLOB,

@@ -122,21 +122,17 @@ def cell(world: World, name: str, choice: Choice) -> Cell | None:
         "status": verdict["status"],
         "effect": float(verdict["effect"]),
         "count": int(verdict["count"]),
-        "statistics": statistics(verdict, limits_of(world.config.models[name])),
+        "statistics": _statistics(world, name, choice.feature, window, choice.segment),
         "labels": [] if spread is None else spread.labels,
         "reference": [] if spread is None else spread.reference,
         "window": [] if spread is None else spread.window,
     }
 
 
-def statistics(verdict: dict[str, Any], limits: dict[str, float]) -> list[Statistic]:
-    """The single statistics of a verdict."""
+def _statistics(world: World, name: str, feature: str, window: Window, segment: str) -> list[Statistic]:
+    limits = limits_of(world.config.models[name])
+    found = world.queries.statistics(name, feature, window.end_ms, window.version, segment)
     return [
-        {
-            "name": name,
-            "value": float(pair[0]),
-            "p_value": float(pair[1]) if len(pair) > 1 else None,
-            "threshold": limits.get(name),
-        }
-        for name, pair in sorted(verdict.get("statistics", {}).items())
+        {"name": statistic, "value": value, "p_value": p_value, "threshold": limits.get(statistic)}
+        for statistic, (value, p_value) in sorted(found.items())
     ]
