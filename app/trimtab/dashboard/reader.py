@@ -26,9 +26,11 @@ SOURCES: Final = (
 )  # fmt: skip
 _POLL_S: Final = 0.1
 _BATCH: Final = 5_000
+_LARGE_BATCH: Final = 40_000
 _ANSWER_S: Final = 10.0
 
 Place = tuple[str, int]
+Batch = dict[str, list[Taken]]
 
 
 class Reader:
@@ -88,13 +90,32 @@ class Reader:
         try:
             source.assign(self._places(source))
             while not self._stop.is_set():
+                batch: Batch = {}
                 first = source.poll(_POLL_S)
                 if first is not None:
-                    # consume() waits for a full batch, so it only takes what is there already.
-                    self._take([first, *source.consume(_BATCH, timeout=0)])
+                    self._gather([first], batch)
+                    self._gather_more(source, batch)
+                if batch:
+                    self._write(batch)
                 self._store.prune(_now_ms())
         finally:
             source.close()
+
+    def _gather_more(self, source: Consumer, batch: Batch) -> None:
+        """What is there already; of a log that is read anew, much at once.
+
+        Windows of one time are of all models, each in a place of its own in the file: the more are written together,
+        the fewer pages are written again and again.
+        """
+        if self.share >= 1:
+            # consume() waits for a full batch.
+            self._gather(source.consume(_BATCH, timeout=0), batch)
+            return
+        for _ in range(_LARGE_BATCH // _BATCH):
+            more = source.consume(_BATCH, timeout=_POLL_S)
+            self._gather(more, batch)
+            if len(more) < _BATCH:
+                return
 
     def _places(self, source: Consumer) -> list[TopicPartition]:
         """Where to read on, in every partition."""
@@ -132,24 +153,23 @@ class Reader:
                 place = (found.topic.removeprefix(self._prefix), found.partition)
                 places[place] = max(places[place], found.offset)
 
-    def _take(self, messages: list[Message]) -> None:
-        batch: dict[str, list[Taken]] = {}
+    def _gather(self, messages: list[Message], batch: Batch) -> None:
+        """Add records to a batch, by topic."""
         cut = len(self._prefix)
         for message in messages:
             error = message.error()
             if error is None:
-                topic = message.topic()[cut:]
                 taken = Taken(
                     message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
                 )
-                batch.setdefault(topic, []).append(taken)
+                batch.setdefault(message.topic()[cut:], []).append(taken)
             elif error.code() == RawError._PARTITION_EOF:
                 # Markers of transactions leave gaps at the end.
                 self._positions[message.topic()[cut:], message.partition()] = message.offset()
             elif not error.retriable():
                 log.warning("%s[%s]: %s", message.topic(), message.partition(), error.str())
-        if not batch:
-            return
+
+    def _write(self, batch: Batch) -> None:
         changed = self._store.write(batch, _now_ms())
         for topic, records in batch.items():
             for record in records:

@@ -124,13 +124,10 @@ def _audit(db: sqlite3.Connection, record: Taken) -> str:
 def _letter(db: sqlite3.Connection, record: Taken) -> str:
     letter = orjson.loads(record.value or b"")
     base64.b64decode(letter["value"], validate=True)
-    db.execute(
-        "INSERT OR REPLACE INTO letters VALUES (?,?,?,?,?,?)",
-        (record.partition, record.offset, record.time_ms, record.time_ms // DAY_MS, letter["reason"], record.value),
-    )
-    db.execute(
-        "INSERT INTO letter_counts VALUES (?,1) ON CONFLICT DO UPDATE SET count = count + 1", (letter["reason"],)
-    )
+    day, reason = record.time_ms // DAY_MS, letter["reason"]
+    row = (record.partition, record.offset, record.time_ms, day, reason, record.value)
+    if db.execute("INSERT OR IGNORE INTO letters VALUES (?,?,?,?,?,?)", row).rowcount:
+        db.execute("INSERT INTO letter_counts VALUES (?,1) ON CONFLICT DO UPDATE SET count = count + 1", (reason,))
     return "dead-letters"
 
 

@@ -20,6 +20,8 @@ __all__ = ["Store"]
 
 log = logging.getLogger("trimtab.dashboard")
 
+Place = tuple[int, int, int, int, int, int]
+
 _MOST_LETTERS: Final = 2_000
 _MOST_LIVE: Final = 20_000
 _CACHE_KB: Final = 64_000
@@ -105,20 +107,21 @@ class Store:
 
     def _write_windows(self, records: Sequence[Taken], now_ms: int) -> set[str]:
         name, kept_from_ms, models = self._number, now_ms - self._keep_ms, set[str]()
-        numbers, drifts = [], []
+        numbers: dict[Place, bytes] = {}
+        drifts: dict[Place, bytes] = {}
         for row in read_windows(records):
             if row.time_ms < kept_from_ms:
                 continue
             models.add(row.model)
             place = (name(row.model), name(row.segment), row.end_ms, row.version, row.start_ms, row.time_ms // DAY_MS)
-            if row.numbers:
-                numbers.append((*place, row.numbers))
-            if row.features:
-                drifts.append((*place, row.features))
+            for rows, data in ((numbers, row.numbers), (drifts, row.features)):
+                if data:
+                    known = rows.get(place)
+                    # Inputs and performance of a window: two objects in a row become one.
+                    rows[place] = data if known is None else known[:-1] + b"," + data[1:]
         for table, rows in (("numbers", numbers), ("drifts", drifts)):
             # In the table's own order, or every row would be looked for from the top.
-            rows.sort()
-            self._db.executemany(_INSERT.format(table), rows)
+            self._db.executemany(_INSERT.format(table), [(*place, rows[place]) for place in sorted(rows)])
         return {f"metrics/{model}" for model in models}
 
     def _write_metrics(self, records: Sequence[Taken], now_ms: int) -> set[str]:
