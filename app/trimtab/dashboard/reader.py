@@ -26,7 +26,7 @@ SOURCES: Final = (
 )  # fmt: skip
 _POLL_S: Final = 0.1
 _BATCH: Final = 5_000
-_LARGE_BATCH: Final = 40_000
+_LARGE_BATCH: Final = 30_000
 _ANSWER_S: Final = 10.0
 
 Place = tuple[str, int]

@@ -85,7 +85,11 @@ async def _serve(
     # Versions are shown, references are not: they are large.
     index = RegistryIndex(config.kafka, f"trimtab-dashboard-{instance}", trust, references=False)
     hub = Hub(asyncio.get_running_loop())
-    reader = Reader(config, store, hub.tell)
+
+    def changed(names: set[str]) -> None:
+        site.changed(names)
+
+    reader = Reader(config, store, changed)
     site = Site(
         config,
         Queries(store.path),
@@ -99,7 +103,7 @@ async def _serve(
     listener = Listener(make_app(site, extra_routes(site)), config.dashboard.host, config.dashboard.port)
     try:
         await asyncio.to_thread(index.start)
-        index.subscribe(lambda key, _: hub.tell({f"registry/{key.partition('/')[0]}"}))
+        index.subscribe(lambda key, _: changed({f"registry/{key.partition('/')[0]}"}))
         reader.start()
         site.port = await listener.start()
         _announce(config, site.port)

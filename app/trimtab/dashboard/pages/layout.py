@@ -161,7 +161,8 @@ def table(
         tag(
             "table", tag("caption", caption, class_=None if shown else "hidden"), tag("thead", head), tag("tbody", body)
         ),
-        class_="wide",
+        # Few columns over the whole width would be hard to follow.
+        class_="wide fit" if len(columns) <= 3 else "wide",
         tabindex="0",
         role="region",
         aria_label=caption,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trimtab.dashboard import formats
 from trimtab.dashboard.html import Html, tag
 from trimtab.dashboard.pages.layout import Page, Part, definitions, state_mark, table, when
@@ -40,11 +42,13 @@ def _tree(view: VersionsView) -> Html:
         for row in view["versions"]
     ]
     columns = ("Version", "Status", "", "Candidate", "Why", ("Learnt", "num"), "On its reference", "Made")
-    options = [tag("option", row["version"], value=row["version"]) for row in view["versions"]]
+    numbers = sorted((row["version"] for row in view["versions"]), reverse=True)
+    right = view["chosen"] or (numbers[0] if numbers else None)
+    left = view["against"] or next((number for number in numbers if number != right), None)
     compare = tag(
         "form",
-        tag("label", "Version ", tag("select", options, name="version")),
-        tag("label", "beside ", tag("select", options, name="against")),
+        tag("label", "Version ", _select("version", numbers, right)),
+        tag("label", "beside ", _select("against", numbers, left)),
         tag("button", "Compare"),
         method="get",
         class_="row",
@@ -54,6 +58,11 @@ def _tree(view: VersionsView) -> Html:
                 class_="title")  # fmt: skip
     shown = table(columns, rows, caption=f"Versions of {model}", nothing="There is no version yet.")
     return tag("section", title, shown, compare if len(rows) > 1 else None)
+
+
+def _select(name: str, numbers: Sequence[int], chosen: int | None) -> Html:
+    options = [tag("option", number, value=number, selected=number == chosen) for number in numbers]
+    return tag("select", options, name=name)
 
 
 def _name(model: str, row: VersionRow) -> Html:

@@ -24,7 +24,7 @@ Place = tuple[int, int, int, int, int, int]
 
 _MOST_LETTERS: Final = 2_000
 _MOST_LIVE: Final = 20_000
-_CACHE_KB: Final = 64_000
+_CACHE_KB: Final = 32_000
 _INSERT: Final = (
     "INSERT INTO {} VALUES (?,?,?,?,?,?,?) "
     "ON CONFLICT DO UPDATE SET data = combine(data, excluded.data), day = excluded.day"

@@ -54,9 +54,8 @@ class FleetView(TypedDict):
 
 def fleet(world: World, models: Iterable[str] | None = None) -> FleetView:
     """All models, or some; what needs somebody first."""
-    counts = _open(world)
     names = world.config.models if models is None else [name for name in models if name in world.config.models]
-    rows = [row_of(world, name, *counts.get(name, (0, 0))) for name in names]
+    rows = [_remembered(world, name) for name in names]
     rows.sort(key=lambda row: (_RANK[row["health"]], row["model"]))
     return {
         "now_ms": world.now_ms,
@@ -66,13 +65,14 @@ def fleet(world: World, models: Iterable[str] | None = None) -> FleetView:
     }
 
 
-def _open(world: World) -> dict[str, tuple[int, int]]:
-    """Open incidents of each model, and how many of them are critical."""
-    found: dict[str, tuple[int, int]] = {}
-    for incident in world.queries.incidents(state="firing", most=10_000):
-        total, critical = found.get(incident["model"], (0, 0))
-        found[incident["model"]] = (total + 1, critical + (incident.get("severity") == "critical"))
-    return found
+def _remembered(world: World, name: str) -> FleetRow:
+    def make() -> FleetRow:
+        # All that a row says is asked for here, or it could be older than what was forgotten.
+        firing = world.queries.incidents(name, "firing", most=10_000)
+        return row_of(world, name, len(firing), sum(one.get("severity") == "critical" for one in firing))
+
+    row: FleetRow = world.remembered.get(name, make)
+    return row
 
 
 def row_of(world: World, model: str, incidents: int, critical: int) -> FleetRow:

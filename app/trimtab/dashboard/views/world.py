@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from trimtab.config import Config, ModelConfig
 from trimtab.dashboard.store import Queries
+from trimtab.dashboard.views.remembered import Remembered
 from trimtab.registry.signing import TRUSTING, Trust
 
 __all__ = ["Registry", "World", "metric_of"]
@@ -36,7 +37,10 @@ class Registry(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """What is known at ``now_ms``; ``read_share`` is how much of the log is read, 0 to 1."""
+    """What is known at ``now_ms``; ``read_share`` is how much of the log is read, 0 to 1.
+
+    ``remembered`` are the fleet's rows, of a world that goes on.
+    """
 
     config: Config
     queries: Queries
@@ -44,6 +48,7 @@ class World:
     now_ms: int
     read_share: float = 1.0
     trust: Trust = TRUSTING
+    remembered: Remembered = field(default_factory=Remembered)
 
     def served(self, model: str) -> tuple[int | None, str]:
         """The champion's version, and the name that is served."""

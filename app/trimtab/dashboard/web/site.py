@@ -13,6 +13,7 @@ from aiohttp import web
 
 from trimtab.config import Config
 from trimtab.dashboard.store import Queries
+from trimtab.dashboard.views.remembered import Remembered
 from trimtab.dashboard.views.world import Registry, World
 from trimtab.dashboard.web.actions import Actions
 from trimtab.dashboard.web.hub import Hub
@@ -37,13 +38,19 @@ class Site:
     read_share: Callable[[], float] = lambda: 1.0
     trust: Trust = TRUSTING
     port: int = 0
+    remembered: Remembered = field(default_factory=Remembered)
     # SQLite and Kafka block; two threads do, and the loop goes on.
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "dashboard"))
 
     def world(self) -> World:
         """What is known now."""
         now_ms = time.time_ns() // 1_000_000
-        return World(self.config, self.queries, self.registry, now_ms, self.read_share(), self.trust)
+        return World(self.config, self.queries, self.registry, now_ms, self.read_share(), self.trust, self.remembered)
+
+    def changed(self, names: set[str]) -> None:
+        """Something changed, such as ``metrics/credit``; from any thread."""
+        self.remembered.forget(names)
+        self.hub.tell(names)
 
     async def apart(self, make: Callable[[], Made]) -> Made:
         """Run something that blocks."""
