@@ -10,7 +10,7 @@ from trimtab.dashboard.views.fleet import FleetRow, FleetView
 
 __all__ = ["page", "row", "row_id"]
 
-_COLUMNS = ("Health", "Model", "Serves", ("Performance", "num"), ("Reference", "num"), "Trend", "Drift",
+_COLUMNS = ("Health", "Model", ("Serves", "opt"), ("Performance", "num"), ("Reference", "num opt"), "Trend", "Drift",
             ("Labelled", "num"), ("Open", "num"), "Last window")  # fmt: skip
 
 
@@ -47,9 +47,9 @@ def row(one: FleetRow) -> Html:
     cells = (
         (state_mark(one["health"]), None),
         (tag("a", name, href=where), "name"),
-        (tag("code", one["served"]), None),
+        (tag("code", one["served"]), "opt"),
         (value, "num"),
-        (formats.number(one["reference"]), "num"),
+        (formats.number(one["reference"]), "num opt"),
         (sparkline(one["sparkline"], one["reference"]), None),
         ([drift, " ", tag("small", worst) if worst else None], None),
         (formats.share(one["coverage"]), "num"),

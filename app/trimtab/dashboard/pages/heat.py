@@ -26,7 +26,7 @@ def grid(heat: Heat, to_cell: Callable[[str, int, int], str] | None, chosen: Cel
             tag("td", _cell(row["feature"], cell, to_cell, chosen)) if cell is not None else tag("td", class_="none")
             for cell in row["cells"]
         ]
-        rows.append(tag("tr", tag("th", row["feature"], scope="row"), cells))
+        rows.append(tag("tr", tag("th", row["feature"], scope="row", title=row["feature"]), cells))
     ends = [tag("span", formats.time(at)) for at in (columns[0], columns[-1])]
     times = tag("tr", tag("td"), tag("td", ends, colspan=len(columns), class_="times"))
     per = heat["windows_per_column"]

@@ -64,7 +64,7 @@
     const share = (values) => values.map((value) => value * 100);
     const bar = (name, values, tint) => ({ type: "bar", name, x: spec.labels, y: share(values), marker: { color: color(tint) } });
     const data = [bar("reference", spec.reference, "--ref"), bar("window", spec.window, "--win")];
-    const shown = { ...layout({ y: "%" }), barmode: "group", bargap: 0.15 };
+    const shown = { ...layout({ y: "%" }), barmode: "group", bargap: 0.15, legend: { orientation: "h", y: 1.15 } };
     shown.xaxis.type = "category";
     return [data, shown];
   };

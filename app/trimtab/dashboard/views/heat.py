@@ -14,7 +14,7 @@ from trimtab.roles.window_records import limits_of
 
 __all__ = ["Cell", "Heat", "HeatCell", "HeatRow", "cell", "heat"]
 
-COLUMNS = 48
+COLUMNS = 40
 _RANK = {"missing": 5, "drift": 4, "quality": 3, "ok": 2, "too_few": 1, "no_reference": 0}
 
 
