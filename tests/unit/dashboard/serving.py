@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from tests.browser import world
 from tests.unit.dashboard.worlds import Records
@@ -64,7 +64,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(config: Config, store: Store, limits: Limits | None = None) -> AsyncIterator[Served]:
+async def served(
+    config: Config, store: Store, limits: Limits | None = None, extra_routes: Iterable[web.RouteDef] = ()
+) -> AsyncIterator[Served]:
     """The application on a free port of loopback."""
     actions = Ordered(config)
     site = Site(
@@ -75,7 +77,7 @@ async def served(config: Config, store: Store, limits: Limits | None = None) -> 
         Gatekeeper(config.dashboard.tokens, b"k" * 32),
         Hub(asyncio.get_running_loop(), "e"),
     )
-    listener = Listener(make_app(site), "127.0.0.1", 0, limits)
+    listener = Listener(make_app(site, extra_routes), "127.0.0.1", 0, limits)
     site.port = await listener.start()
     try:
         async with ClientSession() as client:

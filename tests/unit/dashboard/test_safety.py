@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiohttp import web
 
 from tests.browser import world
-from tests.unit.dashboard.serving import OPERATOR, READER, TOKENS, Served, run
+from tests.unit.dashboard.serving import OPERATOR, READER, TOKENS, Served, run, served
 from tests.unit.dashboard.worlds import EVIL, config_of
 from trimtab.config import Config
 from trimtab.dashboard.store import Store
@@ -271,6 +272,19 @@ def test_every_answer_has_its_headers(guarded: Config, store: Store) -> None:
             assert "Server" not in said or "Python" not in said["Server"]
 
     run(guarded, store, test)
+
+
+def test_further_routes_are_guarded_as_all_are(guarded: Config, store: Store) -> None:
+    async def more(_: web.Request) -> web.Response:
+        return web.Response(text="more")
+
+    async def test() -> None:
+        async with served(guarded, store, extra_routes=[web.get("/metrics", more)]) as one:
+            assert (await one.get("/metrics"))[0] == 401
+            assert (await one.get("/metrics", Host="evil.test", **READER))[0] == 421
+            assert (await one.get("/metrics", **READER))[:2] == (200, "more")
+
+    asyncio.run(test())
 
 
 def test_nothing_secret_is_shown(guarded: Config, store: Store, caplog: pytest.LogCaptureFixture) -> None:

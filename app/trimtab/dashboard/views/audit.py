@@ -58,7 +58,7 @@ def audit(world: World, model: str, most: int = 1_000) -> AuditView:
     faults = check(entries, trust=world.trust)
     shown = [_entry(entry.partition, entry.offset, entry.record) for entry in entries if entry.record is not None]
     # Another writer's clock may be off by a little.
-    shown.sort(key=lambda entry: entry["time_ms"], reverse=True)
+    shown.sort(key=lambda entry: (entry["time_ms"], entry["sequence"]), reverse=True)
     found: list[AuditFault] = [
         {"writer": fault.writer, "partition": fault.partition, "offset": fault.offset, "what": fault.what}
         for fault in faults
