@@ -287,6 +287,22 @@ def test_further_routes_are_guarded_as_all_are(guarded: Config, store: Store) ->
     asyncio.run(test())
 
 
+def test_a_fault_of_ours_is_told_in_the_log_alone(
+    guarded: Config, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_: web.Request) -> web.Response:
+        raise ZeroDivisionError("hidden")
+
+    async def test() -> None:
+        async with served(guarded, store, extra_routes=[web.get("/metrics", fails)]) as one:
+            status, body, said = await one.get("/metrics", **READER)
+            assert (status, "hidden" in body) == (500, False)
+            assert "default-src 'none'" in said["Content-Security-Policy"]
+
+    asyncio.run(test())
+    assert "ZeroDivisionError: hidden" in caplog.text
+
+
 def test_nothing_secret_is_shown(guarded: Config, store: Store, caplog: pytest.LogCaptureFixture) -> None:
     async def test(one: Served) -> None:
         for path in (*PAGES, "/api/state", "/api/openapi.json"):

@@ -87,17 +87,16 @@ class Queries:
     ) -> list[Window]:
         """Windows of ``numbers`` or ``drifts`` that end in a period, the last ``most`` of them, oldest first."""
         assert table in ("numbers", "drifts")  # noqa: S101
-        rows = self._db.execute(
-            f"SELECT start_ms, end_ms, version, data FROM {table} WHERE model = {_ID} AND segment = {_ID} "  # noqa: S608
-            "AND end_ms > ? AND end_ms <= ? ORDER BY end_ms DESC, version DESC LIMIT ?",
+        # As one value: for every row that Python steps to, it gives the interpreter to whoever waits for it, such as
+        # the thread that reads the log.
+        [found] = self._db.execute(
+            "SELECT '[' || coalesce(group_concat("  # noqa: S608
+            "'[' || start_ms || ',' || end_ms || ',' || version || ',' || CAST(data AS TEXT) || ']'), '') || ']' FROM ("
+            f"SELECT start_ms, end_ms, version, data FROM {table} WHERE model = {_ID} AND segment = {_ID} "
+            "AND end_ms > ? AND end_ms <= ? ORDER BY end_ms DESC, version DESC LIMIT ?)",
             (model, segment, from_ms, _FOREVER if to_ms is None else to_ms, most),
-        ).fetchall()
-        return [Window(start, end, version, orjson.loads(data)) for start, end, version, data in reversed(rows)]
-
-    def window(self, table: str, model: str, end_ms: int, version: int, segment: str = "") -> Window | None:
-        """One window."""
-        found = self.windows(table, model, segment, from_ms=end_ms - 1, to_ms=end_ms)
-        return next((window for window in found if window.version == version), None)
+        ).fetchone()
+        return sorted((Window(*row) for row in orjson.loads(found)), key=lambda window: (window.end_ms, window.version))
 
     def statistics(
         self, model: str, feature: str, end_ms: int, version: int, segment: str = ""
@@ -167,10 +166,6 @@ class Queries:
             "SELECT incident, state, changed_ms, firing, resolved FROM incidents WHERE incident = ?", (incident,)
         ).fetchone()
         return None if row is None else _incident(row)
-
-    def open_counts(self) -> dict[str, int]:
-        """How many incidents of each model are open."""
-        return dict(self._db.execute("SELECT model, count(*) FROM incidents WHERE state = 'firing' GROUP BY model"))
 
     def notices(self, incident: str) -> list[Record]:
         """What receivers were told of an incident, oldest first."""

@@ -10,6 +10,7 @@ Every answer has headers that keep scripts, frames and other sites out.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -25,6 +26,8 @@ from trimtab.dashboard.web.tokens import COOKIE, Gatekeeper
 from trimtab.errors import ConfigError, TrimtabError
 
 __all__ = ["HEADERS", "MAX_BODY_BYTES", "guard", "host_is_known", "is_own_request"]
+
+log = logging.getLogger("trimtab.dashboard")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -100,6 +103,9 @@ def guard(
         except TrimtabError as error:
             status = 400 if isinstance(error, ConfigError) else 502
             response = _answer(request, status, str(error))
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = _answer(request, 500, "the dashboard failed; its log says why")
         if not response.prepared:
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)

@@ -39,8 +39,8 @@ class Site:
     trust: Trust = TRUSTING
     port: int = 0
     remembered: Remembered = field(default_factory=Remembered)
-    # SQLite and Kafka block; two threads do, and the loop goes on.
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "dashboard"))
+    # SQLite and Kafka block; these threads do, and the loop goes on.
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "dashboard"))
 
     def world(self) -> World:
         """What is known now."""
