@@ -43,7 +43,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "registry": (("manifest", "alias", "pin"), "see below", "trainer", "collector, monitor, trimtab registry"),
     "serving": (("manifest", "alias", "online_state"), "see below", "trainer", "followers, dashboard"),
     "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),
-    "audit": (("audit",), "model", "trainer, monitor, notifier, people's commands", "dashboard, you"),
+    "audit": (("audit",), "model", "trainer, monitor, notifier, dashboard, people's commands", "dashboard, you"),
     "dead-letters": (("dead_letter",), "source topic", "collector, trainer, notifier", "dashboard, you"),
 }
 

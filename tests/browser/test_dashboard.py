@@ -253,7 +253,7 @@ def test_a_dead_letter_is_put_back_and_the_audit_log_knows(tab: Tab) -> None:
     found = [(m.partition(), m.key(), m.value()) for m in read_topics(tab.dashboard.config.kafka, [topic])]
     assert found == [(1, b"order-17", b'{"id": "order-17", "model": "credit", "time": "yesterday')]
     page = tab.open("/models/-/audit")
-    page.wait_for_selector("text=Dead letter reinjected", timeout=5_000)
+    page.wait_for_selector("text=A dead letter is put back", timeout=5_000)
     assert "intact" in page.locator("#audit").inner_text()
     [entry] = [one for one in written(tab.dashboard, "audit") if one["writer"] == "dashboard"]
     assert (entry["actor"], entry["sequence"], entry["details"]["reason"]) == ("local", 1, "malformed")

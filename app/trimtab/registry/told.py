@@ -25,6 +25,7 @@ _WORDS: Final = {
     "pinned": "is pinned",
     "unpinned": "is no longer pinned",
     "versions_deleted": "versions leave the registry",
+    "dead_letter_reinjected": "a dead letter is put back",
     "refused": "refused",
 }
 
@@ -34,8 +35,8 @@ def subject_of(entry: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> subject_of({"action": "promoted", "version": 7}), subject_of({"action": "dead_letter_reinjected"})
-    ('version 7 becomes champion', 'dead letter reinjected')
+    >>> subject_of({"action": "promoted", "version": 7}), subject_of({"action": "moon_full"})
+    ('version 7 becomes champion', 'moon full')
     """
     action, version = str(entry["action"]), entry.get("version")
     words = _WORDS.get(action, action.replace("_", " "))
