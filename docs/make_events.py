@@ -33,6 +33,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "profiles": (("profile",), "model", "collector", "monitor"),
     "examples": (("example_batch",), "model", "collector", "trainer"),
     "metrics": (("metric",), "model/version/segment/feature/statistic", "monitor", "dashboard, you"),
+    "windows": (("window",), "model", "monitor", "dashboard, you"),
     "alerts": (("alert",), "fingerprint", "monitor, trainer", "trainer, notifier, dashboard, you"),
     "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
     "silences": (("silence", "ack"), "silence/id or ack/incident", "people", "notifier, dashboard"),
@@ -42,7 +43,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "registry": (("manifest", "alias", "pin"), "see below", "trainer", "collector, monitor, trimtab registry"),
     "serving": (("manifest", "alias", "online_state"), "see below", "trainer", "followers, dashboard"),
     "state": ((), "role/model", "monitor, trainer", "the same role after a restart"),
-    "audit": (("audit",), "model", "trainer, monitor, notifier, people's commands", "dashboard, you"),
+    "audit": (("audit",), "model", "trainer, monitor, notifier, dashboard, people's commands", "dashboard, you"),
     "dead-letters": (("dead_letter",), "source topic", "collector, trainer, notifier", "dashboard, you"),
 }
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "peers": "the same work done by today's choices and by Trimtab",
     "client": "what the producer client costs its service",
     "trainer": "the trainer beside the bare River loop",
+    "dashboard": "a fleet of a thousand models over a quarter of a year: rebuild, memory, first paint",
     "scaling": "what an event costs as models, features, segments, partitions, windows and pending labels grow",
     "joined": "predictions joined with labels, while many wait for theirs",
     "sequential": "how often each sequential detector is wrong, and how soon it sees a change",

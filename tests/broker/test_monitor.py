@@ -174,6 +174,11 @@ def test_killed_in_the_middle_it_counts_everything_once(kafka: KafkaConfig) -> N
     counted = [window for window in windows if window[0] != "late_events"]
     assert len(set(counted)) == len(counted)
     assert {metric["statistic"] for metric in found} >= {"psi", "ks", "js", "wasserstein", "missing_rate", "events"}
+    whole = committed(kafka, Topics(kafka.topic_prefix).windows, lambda found: True, timeout_s=10)
+    of_metrics = {m["start_ms"]: m["value"] for m in found if m["statistic"] == "events"}
+    of_windows = [(w["start_ms"], w["numbers"]["events"]["value"]) for w in whole if "events" in w["numbers"]]
+    assert sorted(of_windows) == sorted(of_metrics.items())
+    assert {name for window in whole for name in window["features"]} == {"age", "income"}
 
 
 @pytest.mark.timeout(120)

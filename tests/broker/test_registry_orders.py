@@ -296,7 +296,7 @@ def test_an_import_that_comes_too_late_leaves_nothing(kafka: KafkaConfig, tmp_pa
     before, left = manifests(config), chunk_keys_left(config)
     with open_export(file, 1_000_000) as opened:
         found = arrivals(opened, config.models[MODEL], Trust.of(config))
-        one = ordered("import", MODEL, 1, "bob", "")
+        one = ordered(config, "import", MODEL, 1, "bob", "")
         source = {"actor": "bob", "time_ms": 1, "file": "credit.zip", "file_sha256": opened.sha256}
         stage(config, MODEL, found, opened.snapshot, order=one, imported=source)
     assert chunk_keys_left(config) == left | {f"{MODEL}/chunks/{one['id']}-1/0"}

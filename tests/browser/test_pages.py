@@ -1,14 +1,12 @@
-"""A real browser renders the dashboard's page and the demo's plot."""
+"""A real browser renders the demo's plot."""
 
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from trimtab.demo.plot import Chart, Curve, Mark, write_plot
-from trimtab.roles.dashboard_page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH: apt-get install chromium")
@@ -21,33 +19,6 @@ def browse(path: Path, *options: str) -> str:
         [*command, folder, *options, path.as_uri()], capture_output=True, text=True, check=True, timeout=90
     )
     return done.stdout
-
-
-def state() -> dict[str, Any]:
-    alert = {"kind": "drift", "feature": "<x>", "started_ms": 0, "summary": "Feature <x> has drifted."}
-    metric = {"value": 0.81, "count": 336, "end_ms": 604_800_000, "status": "ok"}
-    version = {"version": 2, "candidate": "reset", "trigger": "drift", "examples": 2_000, "created_ms": 0}
-    model = {
-        "mode": "online",
-        "champion": {"version": 2},
-        "online": {"version": 2, "learnt_offset": 77},
-        "performance": {"accuracy": metric},
-        "alerts": [alert],
-        "versions": [version],
-    }
-    return {"now_ms": 0, "models": {"credit": model}, "dead_letters": {"malformed": 3}}
-
-
-def test_dashboard_page(tmp_path: Path) -> None:
-    page = tmp_path / "dashboard.html"
-    page.write_text(render(state()), encoding="utf-8")
-    dom = browse(page, "--dump-dom")
-    assert "credit@2+77" in dom
-    assert "Feature &lt;x&gt; has drifted." in dom
-    assert "malformed 3" in dom
-    shot = tmp_path / "shot.png"
-    browse(page, f"--screenshot={shot}", "--window-size=390,844")
-    assert shot.stat().st_size > 5_000
 
 
 def test_plot_page(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import AsJson, ConfigPath, details_text, known_model, load_connected, time_text
+from trimtab.cli.common import AsJson, ConfigPath, known_model, load_connected, time_text
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -16,26 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _FAULTY = 1
-_WORDS = {
-    "race_started": "a race starts",
-    "candidates_replay": "candidates learn their examples again before a race",
-    "race_not_started": "no race starts",
-    "race_ended": "the race ends",
-    "promoted": "becomes champion",
-    "proposed": "is made, and does not serve yet",
-    "waiting_for_approval": "waits for approval",
-    "approval_expired": "was not approved in time",
-    "canary_step": "is tried on a share of keys",
-    "canary_withdrawn": "is withdrawn, being worse",
-    "proposal_withdrawn": "is given up",
-    "rolled_back": "is champion again",
-    "reference_set": "is compared with another reference",
-    "registered": "is imported",
-    "pinned": "is pinned",
-    "unpinned": "is no longer pinned",
-    "versions_deleted": "versions leave the registry",
-    "refused": "refused",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -88,11 +68,11 @@ def _tell(config: Config, model: str, incident: str | None, as_json: bool) -> No
 
 def _lines(entry: dict[str, Any]) -> list[str]:
     """One entry for people: a sentence, then its evidence."""
-    action, version = str(entry["action"]), entry.get("version")
-    words = _WORDS.get(action, action.replace("_", " "))
-    subject = f"version {version} {words}" if version is not None else words
+    from trimtab.registry.told import details_text, subject_of
+
     by = "" if entry["actor"] in ("trainer", "monitor") else f", ordered by {entry['actor']}"
-    first = f"{time_text(entry['time_ms'])}  {subject} ({entry['trigger']}{by}; examples to offset {entry['offset']})"
+    when = f"{time_text(entry['time_ms'])}  {subject_of(entry)}"
+    first = f"{when} ({entry['trigger']}{by}; examples to offset {entry['offset']})"
     details = details_text(entry)
     return [first, *([f"    {details}"] if details else [])]
 

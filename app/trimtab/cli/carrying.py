@@ -67,7 +67,7 @@ def import_(
     from trimtab.errors import ConfigError
     from trimtab.kafka.topics import partition_of
     from trimtab.registry.carry import arrivals, refuse_taken
-    from trimtab.registry.signing import Trust, signed_order
+    from trimtab.registry.signing import Trust
     from trimtab.registry.staging import stage
 
     loaded = load_connected(config)
@@ -81,7 +81,7 @@ def import_(
         found = arrivals(opened, loaded.models[model], Trust.of(loaded), version)
         with registry_index(loaded) as index:
             refuse_taken(model, [one.number for one in found], [int(one["version"]) for one in index.versions(model)])
-        order = signed_order(loaded, orders.ordered("import", model, found[-1].number, actor, reason))
+        order = orders.ordered(loaded, "import", model, found[-1].number, actor, reason)
         since = orders.end_of_audit(loaded, partition_of(model, loaded.kafka.partitions))
         source = {
             "actor": order["actor"],

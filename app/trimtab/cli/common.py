@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ __all__ = [
     "Actor",
     "AsJson",
     "ConfigPath",
-    "details_text",
     "Reason",
     "iso_time",
     "known_model",
@@ -86,21 +85,11 @@ def iso_time(text: str, option: str) -> datetime:
         raise ConfigError(f"{option}: {text!r} is no ISO 8601 time; write 2026-01-31T12:00:00Z") from None
 
 
-def send(config: Config, records: Iterable[tuple[str, bytes, bytes, int]], what: str) -> None:
+def send(config: Config, records: Iterable[tuple[str, bytes | None, bytes, int | None]], what: str) -> None:
     """Write records (topic, key, value, partition); raises KafkaError unless all are delivered."""
-    from trimtab.errors import KafkaError
-    from trimtab.kafka.clients import not_stored, producer
+    from trimtab.kafka.sending import send as send_all
 
-    failures: list[str] = []
-
-    def delivered(error: Any, message: Any) -> None:
-        failures.extend(filter(None, [not_stored(error, message)]))
-
-    sender = producer(config.kafka, "trimtab-cli", on_delivery=delivered)
-    for topic, key, value, partition in records:
-        sender.produce(topic, value, key, partition=partition)
-    if sender.flush(10) or failures:
-        raise KafkaError(f"{what} was not delivered: {failures[0] if failures else 'no answer in 10 s'}")
+    send_all(config.kafka, records, what)
 
 
 def known_model(config: Config, model: str) -> str:
@@ -197,15 +186,3 @@ def time_text(ms: int) -> str:
     '1970-01-01 00:00:00Z'
     """
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def details_text(entry: Mapping[str, Any]) -> str:
-    """The details of an entry of the audit log, for people.
-
-    Examples
-    --------
-    >>> details_text({"details": {"wealth": 123.456, "candidate": "reset"}})
-    'wealth 123.5, candidate reset'
-    """
-    details = entry.get("details") or {}
-    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in details.items())

@@ -66,7 +66,8 @@ def run(
     die_with_parent()
     loaded = load_connected(config)
     start_logging(role)
-    module = import_module(f"trimtab.roles.{role}")
+    # The dashboard stands above the roles: it shows what all of them wrote.
+    module = import_module("trimtab.dashboard.run" if role == "dashboard" else f"trimtab.roles.{role}")
     settle(role)
     module.run(loaded, instance)
 

@@ -15,6 +15,7 @@ from trimtab.cli import (
     audit,
     backtest,
     checking,
+    dashboard,
     dataset,
     doctoring,
     initial,
@@ -49,7 +50,19 @@ def make_app(first: str = "") -> typer.Typer:
         rich_markup_mode=None,
     )
     initial.register(app, first)
-    for module in (audit, backtest, checking, dataset, doctoring, keys, orders, reference, registry, showing):
+    for module in (
+        audit,
+        backtest,
+        checking,
+        dashboard,
+        dataset,
+        doctoring,
+        keys,
+        orders,
+        reference,
+        registry,
+        showing,
+    ):
         module.register(app)
     return app
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import time
-import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trimtab.cli.common import Actor, AsJson, ConfigPath, Reason, load_connected, named, send
+from trimtab.cli.common import Actor, AsJson, ConfigPath, Reason, load_connected, named
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Wait",
     "answer",
-    "command_record",
     "delete",
     "end_of_audit",
     "ordered",
@@ -141,25 +139,13 @@ def delete(
     _of_version("delete", version, actor, reason, wait, as_json, load_connected(config))
 
 
-def command_record(
-    command: str, model: str, actor: str, reason: str, *, id: str, time_ms: int, version: int | None = None
+def ordered(
+    config: Config, command: str, model: str, version: int | None, actor: str | None, reason: str
 ) -> dict[str, Any]:
-    """A record of the topic ``commands`` (schemas/command.avsc)."""
-    return {
-        "id": id,
-        "model": model,
-        "command": command,
-        "version": version,
-        "actor": actor,
-        "reason": reason,
-        "time_ms": time_ms,
-    }
+    """A new order, signed when this configuration has a key to sign with."""
+    from trimtab.registry.orders import new_order
 
-
-def ordered(command: str, model: str, version: int | None, actor: str | None, reason: str) -> dict[str, Any]:
-    """A new order."""
-    now_ms = time.time_ns() // 1_000_000
-    return command_record(command, model, actor or user(), reason, id=uuid.uuid4().hex, time_ms=now_ms, version=version)
+    return new_order(config, command, model, version, actor or user(), reason)
 
 
 def _of_version(
@@ -178,24 +164,17 @@ def _order(
     as_json: bool,
     wait_s: float,
 ) -> None:
-    import orjson
-
-    from trimtab.errors import ConfigError, KafkaError
-    from trimtab.kafka.clients import admin, connect
-    from trimtab.kafka.topics import Topics, partition_of
-    from trimtab.registry.signing import signed_order
+    from trimtab.errors import ConfigError
+    from trimtab.kafka.clients import connect
+    from trimtab.registry.orders import partition_of_orders, send_order
 
     if model not in config.models:
         raise ConfigError(f"no model {model!r}; the models are {', '.join(config.models)}")
     connect(config.kafka)
-    topic = Topics(config.kafka.topic_prefix).commands
-    partitions = len(admin(config.kafka).list_topics(topic, timeout=10).topics[topic].partitions)
-    if partitions == 0:
-        raise KafkaError(f"topic {topic} does not exist; create it with: trimtab topics create")
-    record = signed_order(config, ordered(command, model, version, actor, reason))
-    where = partition_of(model, partitions)
+    where = partition_of_orders(config, model)
+    record = ordered(config, command, model, version, actor, reason)
     since = end_of_audit(config, where)
-    send(config, [(topic, model.encode(), orjson.dumps(record), where)], f"{topic}: the order")
+    send_order(config, record, where)
     entry = answer(config, record, since, wait_s)
     tell(record, entry, as_json)
 

@@ -12,7 +12,6 @@ from trimtab.cli import carrying, orders
 from trimtab.cli.common import (
     AsJson,
     ConfigPath,
-    details_text,
     known_model,
     load_connected,
     progress,
@@ -257,6 +256,8 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
+    from trimtab.registry.told import details_text
+
     version = "" if entry.get("version") is None else str(entry["version"])
     incident = (entry.get("incident") or "")[:12]
     return (

@@ -1,6 +1,7 @@
 """One ``trimtab.yaml``: read once, validated strictly, frozen afterwards."""
 
 from trimtab.config.alerting import AlertingConfig, InhibitRule, ReceiverSpec, RouteSpec
+from trimtab.config.dashboard import DashboardConfig, TokenSpec
 from trimtab.config.duration import format_ms, parse_ms
 from trimtab.config.gates import Gates, ProtectedSegment, QualityGate
 from trimtab.config.hash import config_hash, config_json
@@ -32,7 +33,7 @@ from trimtab.config.races import (
     ShadowSpec,
     Triggers,
 )
-from trimtab.config.root import CollectorConfig, Config, DashboardConfig, KafkaConfig
+from trimtab.config.root import CollectorConfig, Config, KafkaConfig
 from trimtab.config.sequential import DETECTORS, SequentialSpec
 from trimtab.config.signing import KeySpec, RegistryConfig
 
@@ -73,6 +74,7 @@ __all__ = [
     "RegistryConfig",
     "SequentialSpec",
     "TableColumns",
+    "TokenSpec",
     "Triggers",
     "WindowSpec",
     "config_hash",

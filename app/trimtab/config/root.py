@@ -9,11 +9,12 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from trimtab.config.alerting import AlertingConfig
 from trimtab.config.base import NAME, Positive, Strict
+from trimtab.config.dashboard import DashboardConfig
 from trimtab.config.duration import Milliseconds
 from trimtab.config.model import ModelConfig
 from trimtab.config.signing import RegistryConfig
 
-__all__ = ["CollectorConfig", "Config", "DashboardConfig", "KafkaConfig"]
+__all__ = ["CollectorConfig", "Config", "KafkaConfig"]
 
 
 # What exactly-once, the order of events, and where keys land rest on; by librdkafka's names and their aliases.
@@ -81,13 +82,6 @@ class CollectorConfig(Strict):
     batch_size: Positive = 2_000
     max_event_bytes: Positive = 1_000_000
     max_future: Milliseconds = Field(default=3_600_000, ge=0)
-
-
-class DashboardConfig(Strict):
-    """Where the dashboard listens; port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8642, ge=0, lt=65_536)
 
 
 class Config(Strict):

@@ -40,6 +40,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("profiles", max_message_bytes=_INPUT_BYTES),
     TopicSpec("examples", retention_ms=-1, max_message_bytes=_INPUT_BYTES),
     TopicSpec("metrics", retention_ms=30 * _DAY_MS),
+    TopicSpec("windows", retention_ms=90 * _DAY_MS),
     TopicSpec("alerts", cleanup="compact,delete", retention_ms=365 * _DAY_MS),
     TopicSpec("followers", cleanup="compact,delete", retention_ms=_DAY_MS, segment_ms=600_000),
     TopicSpec("silences", cleanup="compact", retention_ms=-1, segment_ms=600_000),

@@ -55,10 +55,18 @@ class RegistryIndex:
     serving
         A model: follow only what services need of it, from the topic ``serving``: the aliases, the manifests that they
         name, and the online state. However many versions there were, that is little.
+    references
+        Whether to keep references, which are large; who only tells of versions has no use for them.
     """
 
     def __init__(
-        self, config: KafkaConfig, client_id: str, trust: Trust = TRUSTING, *, serving: str | None = None
+        self,
+        config: KafkaConfig,
+        client_id: str,
+        trust: Trust = TRUSTING,
+        *,
+        serving: str | None = None,
+        references: bool = True,
     ) -> None:
         self._config = config
         self._client_id = client_id
@@ -66,6 +74,7 @@ class RegistryIndex:
         self._topic: str = topics.registry if serving is None else topics.serving
         self._partition = INDEX_PARTITION if serving is None else partition_of(serving, config.partitions)
         self._records = TrustedRecords(trust)
+        self._keeps_references = references
         # References as they were parsed, with the record each was parsed from.
         self._references: dict[str, tuple[Record, Reference]] = {}
         self._callbacks: list[Callback] = []
@@ -289,7 +298,8 @@ class RegistryIndex:
 
     def _apply(self, key: str, record: Record | None) -> None:
         with self._moved:
-            self._records.put(key, record)
+            if self._keeps_references or "/references/" not in key:
+                self._records.put(key, record)
             if record is None:
                 self._references.pop(key, None)
         for callback in self._callbacks:

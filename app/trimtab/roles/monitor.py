@@ -42,6 +42,7 @@ from trimtab.roles.records import metric_key
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
 from trimtab.roles.verdicts import Verdicts
+from trimtab.roles.window_records import limits_of, window_records
 from trimtab.windows import (
     Absence,
     Arrivals,
@@ -397,6 +398,8 @@ class _Partition:
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         alerts = [annotated(alert, self._config.alerting) for alert in alerts]
+        for record in window_records(metrics, model.limits):
+            self._output.produce(self._topics.windows, model.name, orjson.dumps(record), self.tp.partition)
         for alert in alerts:
             self._output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self.tp.partition)
         return alerts
@@ -431,6 +434,7 @@ class _Model:
         self.followers = Followers(state.get("followers"))
         self.served: dict[int, int] = {}
         self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
+        self.limits = limits_of(model)
 
     def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
         """One profile record; returns the windows that it closed."""

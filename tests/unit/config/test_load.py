@@ -220,7 +220,8 @@ class TestEnvironment:
         [
             ("KAFAK__X", "1", "unknown setting; did you mean 'TRIMTAB_KAFKA__X'?"),
             ("KAFKA__BOOTSTRAP", "1", "unknown setting; did you mean 'TRIMTAB_KAFKA__BOOTSTRAP_SERVERS'?"),
-            ("DASHBOARD__", "1", "unknown setting ''; the names here are HOST, PORT"),
+            ("DASHBOARD__", "1",
+             "unknown setting ''; the names here are HOST, PORT, HOSTS, TOKENS, KEEP, DETAIL, WINDOWS"),
             ("KAFKA", "1", "kafka: is a section; name one of its settings: TRIMTAB_KAFKA__..."),
             ("MODELS__CRED__MODE", "online",
              "unknown setting; did you mean 'TRIMTAB_MODELS__CREDIT_EU__MODE'?"),

@@ -27,7 +27,7 @@ def test_it_counts_what_numpy_counts() -> None:
     frame = Frame.of(before)
     found = histogram_of(NumericProfile.of(before, frame), NumericProfile.of(after, frame))
     assert found is not None
-    edges = np.linspace(*np.quantile(before, [0.005, 0.995]), 17)
+    edges = np.linspace(float(np.quantile(before, 0.005)), float(np.quantile(before, 0.995)), 17)
     for shares, values in ((found["reference"], before), (found["window"], after)):
         wanted = np.histogram(values, [-np.inf, *edges, np.inf])[0] / len(values)
         assert np.abs(np.array(shares) - wanted).max() < 0.01

@@ -1,0 +1,204 @@
+"""What an operator can do: each is one record in Kafka, written before the answer."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from trimtab.config import Config, parse_ms
+from trimtab.dashboard.store.queries import Letter
+from trimtab.dashboard.views.letters import source_of, value_of
+from trimtab.errors import ConfigError, KafkaError
+from trimtab.kafka.log import read_range
+from trimtab.kafka.sending import send
+from trimtab.kafka.topics import Topics, partition_of
+from trimtab.registry.audit import Chain
+from trimtab.registry.audit_log import chain_of
+from trimtab.registry.orders import new_order, partition_of_orders, send_order
+from trimtab.registry.signing import UNSIGNED, Signer
+
+__all__ = ["Actions", "Reason", "matcher_of"]
+
+_CLIENT: Final = "trimtab-dashboard"
+_MOST_MS: Final = 366 * 86_400_000
+_MATCHER: Final = re.compile(r"\s*([A-Za-z_][\w.-]{0,99})\s*(=~|!~|!=|=)\s*(.*)", re.DOTALL)
+_OPERATORS: Final = {"=": "equal", "!=": "not_equal", "=~": "regex", "!~": "not_regex"}
+ORDERS: Final = ("retrain", "approve", "rollback")
+
+Reason = str
+
+
+class Actions:
+    """Writes what an operator orders; its methods block, and raise KafkaError when nothing was written.
+
+    Parameters
+    ----------
+    writer
+        Whose chain of the audit log what is put back goes into; each dashboard has one of its own.
+    """
+
+    def __init__(self, config: Config, writer: str) -> None:
+        self._config = config
+        self._topics = Topics(config.kafka.topic_prefix)
+        self._signer = UNSIGNED if config.registry.sign_with is None else Signer.of(config)
+        self._writer = writer
+        self._chains: dict[str, Chain] = {}
+        self._lock = threading.Lock()
+
+    def order(self, command: str, model: str, version: int | None, actor: str, reason: Reason) -> dict[str, Any]:
+        """An order to a model's trainer, which writes to the audit log what comes of it."""
+        if command not in ORDERS or model not in self._config.models:
+            raise ConfigError(f"{command} of {model!r} cannot be ordered here")
+        order = new_order(self._config, command, model, version, actor, reason)
+        send_order(self._config, order, partition_of_orders(self._config, model), _CLIENT)
+        return order
+
+    def acknowledge(self, alert: Mapping[str, Any], actor: str, comment: str, until_ms: int | None) -> dict[str, Any]:
+        """Somebody looks after an incident."""
+        record = {
+            "incident": alert["incident"],
+            "model": alert["model"],
+            "until_ms": until_ms,
+            "author": actor,
+            "comment": comment,
+            "time_ms": _now_ms(),
+        }
+        return self._hush(f"ack/{alert['incident']}", record)
+
+    def silence(self, matchers: Sequence[Mapping[str, str]], duration: str, actor: str, comment: str) -> dict[str, Any]:
+        """Hold notices back about alerts that match, for a duration such as 4h."""
+        if not matchers:
+            raise ConfigError("a silence needs at least one matcher, such as model=credit")
+        try:
+            span_ms = parse_ms(duration)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        if not 0 < span_ms <= _MOST_MS:
+            raise ConfigError("a silence lasts more than nothing and at most a year")
+        now_ms, id = _now_ms(), uuid.uuid4().hex
+        record = {
+            "id": id,
+            "matchers": [dict(matcher) for matcher in matchers],
+            "starts_ms": now_ms,
+            "ends_ms": now_ms + span_ms,
+            "author": actor,
+            "comment": comment,
+            "time_ms": now_ms,
+        }
+        return self._hush(f"silence/{id}", record)
+
+    def end_silence(self, silence: Mapping[str, Any], actor: str) -> dict[str, Any]:
+        """End a silence now."""
+        now_ms = _now_ms()
+        kept = {name: silence[name] for name in ("id", "matchers", "starts_ms", "comment")}
+        ends_ms = max(now_ms, int(silence["starts_ms"]))
+        return self._hush(f"silence/{silence['id']}", {**kept, "ends_ms": ends_ms, "author": actor, "time_ms": now_ms})
+
+    def reinject(self, letter: Letter, actor: str) -> dict[str, Any]:
+        """Write a dead letter's record to its source again, and tell the audit log of it."""
+        name = source_of(letter, self._topics.prefix)
+        if name is None:
+            raise ConfigError(f"{letter.record['topic']} takes no records of people's; it cannot be put back there")
+        key, value = self._source(letter)
+        source = (f"{self._topics.prefix}{name}", key, value, int(letter.record["partition"]))
+        with self._lock:
+            model = self._model_of(value)
+            chain = self._chains.get(model) or chain_of(self._config.kafka, model, self._writer)
+            entry = chain.sealed(self._entry(letter, model, actor), self._signer)
+            where = partition_of(model, self._config.kafka.partitions)
+            audit = (self._topics.audit, model.encode(), orjson.dumps(entry), where)
+            # What is not told must not happen, so the entry comes first.
+            try:
+                send(self._config.kafka, [audit], f"{self._topics.audit}: the entry", _CLIENT)
+                self._chains[model] = chain
+            except KafkaError:
+                # Whether it is stored is not known; the log is asked before the next.
+                self._chains.pop(model, None)
+                raise
+        send(self._config.kafka, [source], f"{source[0]}: the record", _CLIENT)
+        return entry
+
+    def _entry(self, letter: Letter, model: str, actor: str) -> dict[str, Any]:
+        record = letter.record
+        return {
+            "model": model,
+            "action": "dead_letter_reinjected",
+            "actor": actor,
+            "trigger": "command",
+            "incident": None,
+            "version": None,
+            "offset": -1,
+            "time_ms": _now_ms(),
+            "event_time_ms": None,
+            "details": {
+                "reason": record["reason"],
+                "topic": record["topic"],
+                "partition": float(record["partition"]),
+                "source_offset": float(record["offset"]),
+                "letter_partition": float(letter.partition),
+                "letter_offset": float(letter.offset),
+                "sha256": record["sha256"],
+            },
+        }
+
+    def _source(self, letter: Letter) -> tuple[bytes | None, bytes]:
+        """Key and value; what the letter has not whole is read from where it came."""
+        import base64
+
+        record, value = letter.record, value_of(letter)
+        if value and len(value) == record["size_bytes"]:
+            key = None if record["key"] is None else base64.b64decode(record["key"])
+            return key, value
+        topic, partition, offset = record["topic"], record["partition"], record["offset"]
+        for message in read_range(self._config.kafka, topic, partition, offset, offset, stall_s=5.0):
+            if message.offset() == offset and message.value() is not None:
+                return message.key(), message.value()
+        raise KafkaError(f"{topic}[{partition}] has no record at offset {offset} any more; it cannot be put back")
+
+    def _model_of(self, value: bytes) -> str:
+        """The model that a record names; ``-`` for none that is known."""
+        try:
+            found = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return "-"
+        name = found.get("model") if isinstance(found, dict) else None
+        return name if isinstance(name, str) and name in self._config.models else "-"
+
+    def _hush(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        signed = self._signer.signed("silences", key, record)
+        wire = (self._topics.silences, key.encode(), orjson.dumps(signed), None)
+        send(self._config.kafka, [wire], f"{self._topics.silences}: {key}", _CLIENT)
+        return signed
+
+
+def matcher_of(text: str) -> dict[str, str]:
+    """A matcher as people write it; raises ConfigError.
+
+    Examples
+    --------
+    >>> matcher_of('model=~"cred.*"'), matcher_of("segment=")["value"]
+    ({'name': 'model', 'operator': 'regex', 'value': 'cred.*'}, '')
+    """
+    found = _MATCHER.fullmatch(text)
+    if found is None:
+        raise ConfigError(f"{text!r} is no matcher; write NAME=VALUE, NAME!=VALUE, NAME=~PATTERN or NAME!~PATTERN")
+    name, sign, value = found.groups()
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    if sign in ("=~", "!~"):
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ConfigError(f"{value!r} is no regular expression: {error}") from None
+    return {"name": name, "operator": _OPERATORS[sign], "value": value}
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

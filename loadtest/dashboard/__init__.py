@@ -1,0 +1,1 @@
+"""How large a fleet the dashboard shows, and how fast."""
