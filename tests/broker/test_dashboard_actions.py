@@ -8,7 +8,7 @@ import orjson
 from tests.browser import world
 from trimtab.config import Config, KafkaConfig, load_config
 from trimtab.dashboard.store.queries import Letter
-from trimtab.dashboard.web.actions import Actions, matcher_of
+from trimtab.dashboard.web.actions import Actions
 from trimtab.events import decode, encode
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.topics import Topics, partition_of
@@ -43,7 +43,7 @@ def test_records_are_as_their_schemas_say_and_signed(kafka: KafkaConfig, tmp_pat
     actions, trust = Actions(config, "dashboard"), Trust.of(config)
     alert = world.alert("credit", "age", 0).value
     actions.acknowledge(alert, "ada", "on it", None)
-    silence = actions.silence([matcher_of("model=credit"), matcher_of("kind!=absent")], "2h", "ada", "deploy")
+    silence = actions.silence(["model=credit", "kind!=absent"], "2h", "ada", "deploy")
     actions.end_silence(silence, "bob")
     actions.order("rollback", "credit", 1, "ada", "worse")
     found = records(config, "silences")

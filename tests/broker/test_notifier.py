@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import yaml
 
 from tests.broker.receivers import Receiver, receiving
 from tests.broker.running import running, start_role, stop_roles, wait_until, write_config
 from trimtab.alerts import Evidence, alert_record
+from trimtab.cli.main import run
 from trimtab.config import Config, KafkaConfig, load_config
 from trimtab.kafka.clients import producer
 from trimtab.kafka.reading import read_topics
@@ -71,7 +74,7 @@ def silence(id: str, feature: str, seconds: float) -> tuple[str, str, dict[str, 
     return "silences", f"silence/{id}", {"id": id, "matchers": matchers, "author": "ada", "comment": "known"} | times
 
 
-def told(receiver: Receiver) -> list[tuple[str, list[tuple[str, str]]]]:
+def told(receiver: Receiver) -> list[tuple[str, list[tuple[str | None, str]]]]:
     """Reason, and feature and state of each alert, of each notice."""
     bodies = [request.json for request in receiver.requests]
     return [(b["reason"], [(a["feature"], a["state"]) for a in b["alerts"]]) for b in bodies]
@@ -160,3 +163,42 @@ def test_what_cannot_be_told_and_what_cannot_be_read_is_a_dead_letter(kafka: Kaf
     assert "400: no such channel" in found["undelivered"]
     [record] = records(config, "notices")
     assert (record["outcome"], record["attempts"]) == ("failed", 1)
+
+
+def said(capsys: pytest.CaptureFixture[str], path: Path, *words: str) -> tuple[int, str]:
+    """Exit code and what a command says."""
+    code = run(["alerts", *words, "--config", str(path)])
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def test_people_at_the_command_line(kafka: KafkaConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with receiving() as receiver:
+        path = configured(kafka, tmp_path, receiver)
+        config = load_config(path)
+        assert said(capsys, path, "list") == (0, "Nothing fires.\n")
+        send(config, alert("x", "firing", 1_000), alert("y", "firing", 1_000), alert("y", "resolved", 1_000))
+        incident = alert("x", "firing", 1_000)[2]["incident"]
+        code, out = said(capsys, path, "ack", "nothing-like-it")
+        assert code == 2
+        assert "does not fire" in out
+        assert said(capsys, path, "ack", incident, "--actor", "ada", "--for", "1h")[0] == 0
+        [row] = json.loads(said(capsys, path, "list", "--json")[1])["alerts"]
+        assert (row["incident"], row["status"], row["author"]) == (incident, "acknowledged", "ada")
+        code, out = said(capsys, path, "silence", 'feature=~"x|z"', "--for", "2h", "--actor", "bob", "--json")
+        id = json.loads(out)["id"]
+        [row] = json.loads(said(capsys, path, "list", "--json")[1])["alerts"]
+        assert (row["status"], row["author"]) == ("silenced", "bob")
+        assert id in said(capsys, path, "silences")[1]
+        assert said(capsys, path, "unsilence", id)[0] == 0
+        assert said(capsys, path, "silences") == (0, "Nothing is silenced.\n")
+        for words in (["silence", "kind"], ["silence", "kind=~("], ["silence", "kind=a", "--for", "2"]):
+            assert said(capsys, path, *words)[0] == 2, words
+        code, out = said(capsys, path, "test-route", "model=credit", "--json")
+        target = {"receiver": "ops", "route": "webhook", "outcome": "would be told", "failed": False}
+        assert json.loads(out) == {"labels": {"model": "credit"}, "targets": [target]}
+        assert receiver.requests == []
+        assert said(capsys, path, "test-route", "model=credit", "--send")[0] == 0
+        receiver.answers = [(403, {}, b"no")]
+        assert said(capsys, path, "test-route", "model=credit", "--send")[0] == 1
+        assert told(receiver)[0] == ("firing", [(None, "resolved")])

@@ -79,7 +79,7 @@ def test_each_role_is_killed_once(kafka: KafkaConfig, tmp_path: Path, chaos_seed
     assert found == [], (
         f"{found}; told {told}, profiled {results.profiled()}; seed {chaos_seed}, kills {kills}, restarts {restarts}"
     )
-    assert restarts == {f"{role}-1": 1 for role in ROLES}
+    assert {name: count for name, count in restarts.items() if count} == {f"{role}-1": 1 for role in ROLES}
     assert len(results.version_keys()) >= len(MODELS)
 
 

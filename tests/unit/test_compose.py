@@ -25,8 +25,8 @@ def composed() -> dict[str, Any]:
 
 def test_kafka_and_the_four_roles(composed: dict[str, Any]) -> None:
     services = composed["services"]
-    assert set(services) == {"kafka", "topics", "collector", "monitor", "trainer", "dashboard"}
-    for role in ("collector", "monitor", "trainer", "dashboard"):
+    assert set(services) == {"kafka", "topics", "collector", "monitor", "trainer", "notifier", "dashboard"}
+    for role in ("collector", "monitor", "trainer", "notifier", "dashboard"):
         assert services[role]["command"] == ["run", role]
         assert services[role]["healthcheck"]["test"]
         assert services[role]["depends_on"]["topics"]["condition"] == "service_completed_successfully"

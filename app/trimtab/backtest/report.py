@@ -204,6 +204,8 @@ def _window(window: ClosedWindow, metrics: Sequence[Mapping[str, Any]], about: A
             own[metric["statistic"]] = metric["value"]
             continue
         feature = features.setdefault(metric["feature"], {"status": metric["status"], "statistics": {}})
+        if metric.get("histogram") is not None:
+            continue
         feature["statistics"][metric["statistic"]] = {"value": metric["value"], "p_value": metric["p_value"]}
     first, last = window.offsets.get(0, (0, 0)) if whole else (None, None)
     key = window.key

@@ -12,6 +12,7 @@ import sys
 import typer
 
 from trimtab.cli import (
+    alerts,
     audit,
     backtest,
     checking,
@@ -51,6 +52,7 @@ def make_app(first: str = "") -> typer.Typer:
     )
     initial.register(app, first)
     for module in (
+        alerts,
         audit,
         backtest,
         checking,

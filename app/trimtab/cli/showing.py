@@ -1,4 +1,4 @@
-"""``trimtab alerts tail``, ``followers`` and ``schema``: what is said about the models, for people and pipes."""
+"""``trimtab followers`` and ``schema``: what is said about the models, for people and pipes."""
 
 from __future__ import annotations
 
@@ -10,38 +10,11 @@ from trimtab.cli.common import AsJson, ConfigPath, load_connected, print_table
 
 __all__ = ["register"]
 
-alerts = typer.Typer(no_args_is_help=True, help="Look at alerts.")
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.add_typer(alerts, name="alerts")
     app.command("followers")(followers)
     app.command("schema")(schema)
-
-
-@alerts.callback()
-def _group() -> None:
-    """Look at alerts."""
-
-
-@alerts.command("tail")
-def tail(
-    *,
-    follow: Annotated[bool, typer.Option(help="Wait for more; else end with the topic.")] = True,
-    config: ConfigPath = None,
-) -> None:
-    """Print every change of an alert as a JSON line, from the oldest on."""
-    from trimtab.kafka.clients import connect
-    from trimtab.kafka.reading import read_topics
-    from trimtab.kafka.topics import Topics
-
-    loaded = load_connected(config)
-    connect(loaded.kafka)
-    for message in read_topics(loaded.kafka, [Topics(loaded.kafka.topic_prefix).alerts], follow=follow):
-        value = message.value()
-        if value is not None:
-            typer.echo(value.decode("utf-8", "replace"))
 
 
 def followers(

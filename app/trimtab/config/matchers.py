@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 __all__ = ["LABEL", "Matcher", "Matchers", "matches"]
 
@@ -95,6 +95,10 @@ def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     return all(matcher.matches(labels) for matcher in matchers)
 
 
+def _texts(value: Iterable[Matcher]) -> list[str]:
+    return [str(one) for one in value]
+
+
 def _parsed(value: object) -> object:
     if isinstance(value, str):
         value = [value]
@@ -103,5 +107,5 @@ def _parsed(value: object) -> object:
     return value
 
 
-Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_parsed), Field(strict=False)]
+Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_parsed), PlainSerializer(_texts), Field(strict=False)]
 """Conditions that must all be met; in the file a list of texts, or one text."""

@@ -107,5 +107,5 @@ class Records:
             "start_ms": key.start_ms,
             "end_ms": key.end_ms,
             "status": status,
-            **({} if histogram is None else {"histogram": histogram}),
+            "histogram": histogram,
         }

@@ -63,6 +63,7 @@ def _record(trainer: Trainer, segment: str, statistic: str, value: float, count:
         "statistic": statistic,
         "value": value,
         "p_value": None,
+        "histogram": None,
         "count": count,
         "start_ms": now_ms,
         "end_ms": now_ms,

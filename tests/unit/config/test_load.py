@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trimtab.config import CategoricalFeature, Config, load_config, parse_config
 from trimtab.errors import ConfigError
@@ -269,3 +270,10 @@ class TestFile:
             load_config(binary, environ={})
         with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
             load_config(tmp_path, environ={})
+
+
+def test_a_configuration_is_read_again_from_what_it_dumps() -> None:
+    config = parse(BASE)
+    again = Config.model_validate(yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json", by_alias=True))))
+    assert again == config
+    assert again.alerting.inhibit

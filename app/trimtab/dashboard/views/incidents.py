@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from trimtab.dashboard.views.told import told
 from trimtab.dashboard.views.world import World
+from trimtab.notices import Silence, labels_of
 
 __all__ = ["IncidentRow", "IncidentView", "IncidentsView", "Step", "incident", "incidents", "rows_of"]
 
@@ -76,7 +77,7 @@ def rows_of(world: World, model: str | None = None, state: str | None = None) ->
 def _row(world: World, found: Record, acks: dict[str, Record], silences: dict[str, Record]) -> IncidentRow:
     ack = acks.get(found["incident"])
     looks = ack is not None and (ack["until_ms"] is None or ack["until_ms"] > world.now_ms)
-    holding = [s for s in silences.values() if s["starts_ms"] <= world.now_ms < s["ends_ms"] and _matches(s, found)]
+    holding = [silence for silence in silences.values() if _mutes(world, silence, found)]
     return {
         "incident": found["incident"],
         "model": found["model"],
@@ -96,14 +97,13 @@ def _row(world: World, found: Record, acks: dict[str, Record], silences: dict[st
     }
 
 
-def _matches(silence: Record, alert: Record) -> bool:
-    """Whether every plain matcher fits; labels of the model's own and patterns are the notifier's to judge."""
-    names = ("model", "kind", "feature", "segment", "detector", "version", "severity")
-    labels = {name: str(alert.get(name) if alert.get(name) is not None else "") for name in names}
-    return all(
-        matcher["operator"] == "equal" and labels.get(matcher["name"]) == matcher["value"]
-        for matcher in silence["matchers"]
-    )
+def _mutes(world: World, silence: Record, alert: Record) -> bool:
+    """Whether a silence holds an alert back now."""
+    own = world.config.alerting.labels.get(alert["model"], {})
+    try:
+        return Silence.from_wire(silence).mutes(labels_of(alert, own), world.now_ms)
+    except ValueError:
+        return False  # the notifier has left it out, and says so
 
 
 def incident(world: World, found: Record) -> IncidentView:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from trimtab.config import Config, parse_ms
+from trimtab.config import Config
 from trimtab.dashboard.store.queries import Letter
 from trimtab.dashboard.views.letters import source_of, value_of
 from trimtab.errors import ConfigError, KafkaError
@@ -22,13 +20,18 @@ from trimtab.registry.audit import Chain
 from trimtab.registry.audit_log import chain_of
 from trimtab.registry.orders import new_order, partition_of_orders, send_order
 from trimtab.registry.signing import UNSIGNED, Signer
+from trimtab.registry.silences import (
+    ack_record,
+    ended_record,
+    matchers_of,
+    send_attention,
+    silence_record,
+    span_ms_of,
+)
 
-__all__ = ["Actions", "Reason", "matcher_of"]
+__all__ = ["Actions", "Reason"]
 
 _CLIENT: Final = "trimtab-dashboard"
-_MOST_MS: Final = 366 * 86_400_000
-_MATCHER: Final = re.compile(r"\s*([A-Za-z_][\w.-]{0,99})\s*(=~|!~|!=|=)\s*(.*)", re.DOTALL)
-_OPERATORS: Final = {"=": "equal", "!=": "not_equal", "=~": "regex", "!~": "not_regex"}
 ORDERS: Final = ("retrain", "approve", "rollback")
 
 Reason = str
@@ -61,44 +64,16 @@ class Actions:
 
     def acknowledge(self, alert: Mapping[str, Any], actor: str, comment: str, until_ms: int | None) -> dict[str, Any]:
         """Somebody looks after an incident."""
-        record = {
-            "incident": alert["incident"],
-            "model": alert["model"],
-            "until_ms": until_ms,
-            "author": actor,
-            "comment": comment,
-            "time_ms": _now_ms(),
-        }
-        return self._hush(f"ack/{alert['incident']}", record)
+        return send_attention(self._config, ack_record(alert, actor, comment, until_ms), _CLIENT)
 
-    def silence(self, matchers: Sequence[Mapping[str, str]], duration: str, actor: str, comment: str) -> dict[str, Any]:
+    def silence(self, matchers: Sequence[str], duration: str, actor: str, comment: str) -> dict[str, Any]:
         """Hold notices back about alerts that match, for a duration such as 4h."""
-        if not matchers:
-            raise ConfigError("a silence needs at least one matcher, such as model=credit")
-        try:
-            span_ms = parse_ms(duration)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
-        if not 0 < span_ms <= _MOST_MS:
-            raise ConfigError("a silence lasts more than nothing and at most a year")
-        now_ms, id = _now_ms(), uuid.uuid4().hex
-        record = {
-            "id": id,
-            "matchers": [dict(matcher) for matcher in matchers],
-            "starts_ms": now_ms,
-            "ends_ms": now_ms + span_ms,
-            "author": actor,
-            "comment": comment,
-            "time_ms": now_ms,
-        }
-        return self._hush(f"silence/{id}", record)
+        record = silence_record(matchers_of(matchers), span_ms_of(duration), actor, comment)
+        return send_attention(self._config, record, _CLIENT)
 
     def end_silence(self, silence: Mapping[str, Any], actor: str) -> dict[str, Any]:
         """End a silence now."""
-        now_ms = _now_ms()
-        kept = {name: silence[name] for name in ("id", "matchers", "starts_ms", "comment")}
-        ends_ms = max(now_ms, int(silence["starts_ms"]))
-        return self._hush(f"silence/{silence['id']}", {**kept, "ends_ms": ends_ms, "author": actor, "time_ms": now_ms})
+        return send_attention(self._config, ended_record(silence, actor), _CLIENT)
 
     def reinject(self, letter: Letter, actor: str) -> dict[str, Any]:
         """Write a dead letter's record to its source again, and tell the audit log of it."""
@@ -169,35 +144,6 @@ class Actions:
             return "-"
         name = found.get("model") if isinstance(found, dict) else None
         return name if isinstance(name, str) and name in self._config.models else "-"
-
-    def _hush(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        signed = self._signer.signed("silences", key, record)
-        wire = (self._topics.silences, key.encode(), orjson.dumps(signed), None)
-        send(self._config.kafka, [wire], f"{self._topics.silences}: {key}", _CLIENT)
-        return signed
-
-
-def matcher_of(text: str) -> dict[str, str]:
-    """A matcher as people write it; raises ConfigError.
-
-    Examples
-    --------
-    >>> matcher_of('model=~"cred.*"'), matcher_of("segment=")["value"]
-    ({'name': 'model', 'operator': 'regex', 'value': 'cred.*'}, '')
-    """
-    found = _MATCHER.fullmatch(text)
-    if found is None:
-        raise ConfigError(f"{text!r} is no matcher; write NAME=VALUE, NAME!=VALUE, NAME=~PATTERN or NAME!~PATTERN")
-    name, sign, value = found.groups()
-    value = value.strip()
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        value = value[1:-1]
-    if sign in ("=~", "!~"):
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ConfigError(f"{value!r} is no regular expression: {error}") from None
-    return {"name": name, "operator": _OPERATORS[sign], "value": value}
 
 
 def _now_ms() -> int:

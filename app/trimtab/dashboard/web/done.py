@@ -10,7 +10,7 @@ from typing import Any, Final
 from trimtab.config import parse_ms
 from trimtab.dashboard import formats
 from trimtab.dashboard.views.world import World
-from trimtab.dashboard.web.actions import ORDERS, Actions, matcher_of
+from trimtab.dashboard.web.actions import ORDERS, Actions
 from trimtab.dashboard.web.asked import Asked, Missing
 from trimtab.errors import ConfigError
 
@@ -84,8 +84,7 @@ def _acknowledge(actions: Actions, world: World, asked: Asked, body: Body, actor
 
 
 def _silence(actions: Actions, world: World, asked: Asked, body: Body, actor: str) -> dict[str, Any]:
-    matchers = [matcher_of(text) for text in body.texts("matcher")]
-    return actions.silence(matchers, body.text("for") or "4h", actor, body.text("comment"))
+    return actions.silence(body.texts("matcher"), body.text("for") or "4h", actor, body.text("comment"))
 
 
 def _end_silence(actions: Actions, world: World, asked: Asked, body: Body, actor: str) -> dict[str, Any]:
