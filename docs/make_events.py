@@ -38,7 +38,7 @@ TOPIC_FACTS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "followers": (("follower",), "model/instance", "your services (ModelFollower)", "monitor, trimtab followers"),
     "silences": (("silence", "ack"), "silence/id or ack/incident", "people", "notifier, dashboard"),
     "notices": (("notice",), "notice id", "notifier", "dashboard, you"),
-    "health": (("health",), "role/instance", "all roles", "dashboard, trimtab top"),
+    "health": (("health",), "role/instance", "all roles", "dashboard, you"),
     "commands": (("command",), "model", "people, CI", "trainer"),
     "registry": (("manifest", "alias", "pin"), "see below", "trainer", "collector, monitor, trimtab registry"),
     "serving": (("manifest", "alias", "online_state"), "see below", "trainer", "followers, dashboard"),

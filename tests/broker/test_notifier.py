@@ -89,9 +89,12 @@ def test_from_firing_to_resolved(kafka: KafkaConfig, tmp_path: Path) -> None:
     with receiving() as receiver:
         path = configured(kafka, tmp_path, receiver)
         config = load_config(path)
-        with running(path, ROLES):
+        with running(path, ROLES) as [process]:
             send(config, alert("x", "firing", 1_000), alert("y", "firing", 1_000))
             assert wait_until(lambda: len(receiver.requests) == 1, 30)
+            [beat] = records(config, "health")[-1:]
+            assert (beat["role"], beat["instance"], beat["pid"]) == ("notifier", "1", process.pid)
+            assert beat["gauges"]["rss_bytes"] > 1e7
             send(config, silence("s1", "x", 60), alert("x", "resolved", 1_000), alert("y", "resolved", 1_000))
             assert wait_until(lambda: len(receiver.requests) == 2, 30)
             assert wait_until(lambda: len(records(config, "notices")) == 2, 10)
@@ -99,6 +102,8 @@ def test_from_firing_to_resolved(kafka: KafkaConfig, tmp_path: Path) -> None:
             ("firing", [("x", "firing"), ("y", "firing")]),
             ("resolved", [("x", "resolved"), ("y", "resolved")]),
         ]
+    ends = read_topics(config.kafka, [f"{config.kafka.topic_prefix}health"])
+    assert [m.value() for m in ends][-1] is None, "its end is not told"
     outcomes = [(r["receiver"], r["route"], r["outcome"], r["reason"]) for r in records(config, "notices")]
     assert sorted(outcomes) == [("ops", "webhook", "sent", "firing"), ("ops", "webhook", "sent", "resolved")]
     entries = list(read_audit(config.kafka, "credit"))

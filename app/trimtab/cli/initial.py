@@ -58,6 +58,7 @@ def run(
     from importlib import import_module
 
     from trimtab.errors import ConfigError
+    from trimtab.roles.health import HealthBeat
     from trimtab.roles.process import settle, start_logging
     from trimtab.roles.supervisor import ROLES, die_with_parent
 
@@ -69,7 +70,12 @@ def run(
     # The dashboard stands above the roles: it shows what all of them wrote.
     module = import_module("trimtab.dashboard.run" if role == "dashboard" else f"trimtab.roles.{role}")
     settle(role)
-    module.run(loaded, instance)
+    beat = HealthBeat(loaded, role, instance)
+    beat.start()
+    try:
+        module.run(loaded, instance)
+    finally:
+        beat.close()
 
 
 def up(
