@@ -19,6 +19,7 @@ from trimtab.dashboard.web.hub import Hub
 from trimtab.dashboard.web.serve import Limits, Listener
 from trimtab.dashboard.web.site import Site
 from trimtab.dashboard.web.tokens import Gatekeeper, token_sha256
+from trimtab.registry.silences import key_of
 
 TOKENS = {
     "ada": {"role": "operator", "sha256": token_sha256("tt_operator")},
@@ -39,8 +40,8 @@ class Ordered(Actions):
         self.done.append((command, model, version, actor, reason))
         return {"id": "1"}
 
-    def _hush(self, key: str, record: Any) -> dict[str, Any]:
-        self.done.append((key.partition("/")[0], record["author"], record["comment"]))
+    def _hush(self, record: Any) -> dict[str, Any]:
+        self.done.append((key_of(record).partition("/")[0], record["author"], record["comment"]))
         return dict(record)
 
 

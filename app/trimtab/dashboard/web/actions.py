@@ -64,16 +64,16 @@ class Actions:
 
     def acknowledge(self, alert: Mapping[str, Any], actor: str, comment: str, until_ms: int | None) -> dict[str, Any]:
         """Somebody looks after an incident."""
-        return send_attention(self._config, ack_record(alert, actor, comment, until_ms), _CLIENT)
+        return self._hush(ack_record(alert, actor, comment, until_ms))
 
     def silence(self, matchers: Sequence[str], duration: str, actor: str, comment: str) -> dict[str, Any]:
         """Hold notices back about alerts that match, for a duration such as 4h."""
         record = silence_record(matchers_of(matchers), span_ms_of(duration), actor, comment)
-        return send_attention(self._config, record, _CLIENT)
+        return self._hush(record)
 
     def end_silence(self, silence: Mapping[str, Any], actor: str) -> dict[str, Any]:
         """End a silence now."""
-        return send_attention(self._config, ended_record(silence, actor), _CLIENT)
+        return self._hush(ended_record(silence, actor))
 
     def reinject(self, letter: Letter, actor: str) -> dict[str, Any]:
         """Write a dead letter's record to its source again, and tell the audit log of it."""
@@ -144,6 +144,9 @@ class Actions:
             return "-"
         name = found.get("model") if isinstance(found, dict) else None
         return name if isinstance(name, str) and name in self._config.models else "-"
+
+    def _hush(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return send_attention(self._config, record, _CLIENT)
 
 
 def _now_ms() -> int:
