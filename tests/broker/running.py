@@ -39,6 +39,15 @@ START_MS = 1_700_000_040_000
 MAX_BYTES = 50_000_000
 
 
+def kafka_settings(kafka: KafkaConfig) -> dict[str, Any]:
+    """The section ``kafka`` of a trimtab.yaml."""
+    return {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "topic_prefix": kafka.topic_prefix,
+        "partitions": kafka.partitions,
+    }
+
+
 def write_config(kafka: KafkaConfig, folder: Path, modes: dict[str, str]) -> Path:
     """A trimtab.yaml with one small model for each name and mode."""
     model = {
@@ -54,11 +63,7 @@ def write_config(kafka: KafkaConfig, folder: Path, modes: dict[str, str]) -> Pat
         "publish": {"every": "10ms"},
     }
     settings = {
-        "kafka": {
-            "bootstrap_servers": kafka.bootstrap_servers,
-            "topic_prefix": kafka.topic_prefix,
-            "partitions": kafka.partitions,
-        },
+        "kafka": kafka_settings(kafka),
         "data_dir": str(folder / "data"),
         "models": {name: model | {"mode": mode} for name, mode in modes.items()},
     }

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.broker.publishing import MODEL, Trainer, config_of, now_ms, trained
-from tests.broker.running import running
+from tests.broker.running import kafka_settings, running
 from tests.broker.test_registry_and_client import name_of, until
 from trimtab import ModelFollower
 from trimtab.cli.main import run
@@ -117,11 +117,7 @@ def test_who_serves_what(kafka: KafkaConfig, tmp_path: Path, capsys: pytest.Capt
     config = config_of(kafka)
     path = tmp_path / "trimtab.yaml"
     written = {
-        "kafka": {
-            "bootstrap_servers": kafka.bootstrap_servers,
-            "topic_prefix": kafka.topic_prefix,
-            "partitions": kafka.partitions,
-        },
+        "kafka": kafka_settings(kafka),
         "data_dir": str(tmp_path / "data"),
         "models": {
             MODEL: {

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 import yaml
 
+from tests.broker.running import kafka_settings
 from trimtab.config import Config, KafkaConfig
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics, partition_of
@@ -61,11 +62,7 @@ def write_config(kafka: KafkaConfig, folder: Path, **dashboard: Any) -> Path:
             "factory": {"class": "river.linear_model:LogisticRegression"},
         }
     settings = {
-        "kafka": {
-            "bootstrap_servers": kafka.bootstrap_servers,
-            "topic_prefix": kafka.topic_prefix,
-            "partitions": kafka.partitions,
-        },
+        "kafka": kafka_settings(kafka),
         "data_dir": str(folder / "data"),
         "dashboard": {"port": 0, **dashboard},
         "models": models,

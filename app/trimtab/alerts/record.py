@@ -11,6 +11,7 @@ from typing import Any
 from trimtab.alerts.lifecycle import Change
 from trimtab.alerts.summary import summary_of
 from trimtab.config import AlertingConfig
+from trimtab.config.alerting import default_severity
 
 __all__ = ["Evidence", "alert_record", "annotated", "fingerprint_of", "incident_of"]
 
@@ -138,7 +139,7 @@ def alert_record(
             exceeded=evidence.exceeded,
             count=evidence.count,
         ),
-        "severity": AlertingConfig().severity_of(kind),
+        "severity": default_severity(kind),
         "runbook": None,
         "evidence": evidence.to_wire(),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from trimtab.cli.orders import user
 
 if TYPE_CHECKING:
     from trimtab.config import Config
+    from trimtab.delivery import Sender
     from trimtab.notices import Notice
 
 __all__ = ["register"]
@@ -38,12 +41,10 @@ def tail(
     config: ConfigPath = None,
 ) -> None:
     """Print every change of an alert as a JSON line, from the oldest on."""
-    from trimtab.kafka.clients import connect
     from trimtab.kafka.reading import read_topics
     from trimtab.kafka.topics import Topics
 
-    loaded = load_connected(config)
-    connect(loaded.kafka)
+    loaded = _answering(config)
     for message in read_topics(loaded.kafka, [Topics(loaded.kafka.topic_prefix).alerts], follow=follow):
         value = message.value()
         if value is not None:
@@ -61,7 +62,7 @@ def list_(
     from trimtab.cli.common import known_model
     from trimtab.roles.attention import standing
 
-    loaded = load_connected(config)
+    loaded = _answering(config)
     if model is not None:
         known_model(loaded, model)
     found = [one for one in standing(loaded) if model is None or one["model"] == model]
@@ -83,17 +84,16 @@ def ack(
     config: ConfigPath = None,
 ) -> None:
     """Look after an incident: notices about it are not repeated; its resolve is told."""
-    import time
-
+    from trimtab import clock
     from trimtab.errors import ConfigError
     from trimtab.registry.silences import ack_record, send_attention, span_ms_of
     from trimtab.roles.attention import firing
 
-    loaded = load_connected(config)
+    loaded = _answering(config)
     alert = next((one for one in firing(loaded) if one["incident"] == incident), None)
     if alert is None:
         raise ConfigError(f"incident {incident!r} does not fire; see: trimtab alerts list")
-    until_ms = None if for_ is None else time.time_ns() // 1_000_000 + span_ms_of(for_)
+    until_ms = None if for_ is None else clock.now_ms() + span_ms_of(for_)
     record = send_attention(loaded, ack_record(alert, actor or user(), comment, until_ms))
     typer.echo(json.dumps(record) if as_json else f"{incident}: {record['author']} looks after it.")
 
@@ -123,7 +123,7 @@ def silences(*, as_json: AsJson = False, config: ConfigPath = None) -> None:
     from trimtab.cli.common import time_text
     from trimtab.roles.attention import silences_of
 
-    found = silences_of(load_connected(config))
+    found = silences_of(_answering(config))
     if as_json:
         typer.echo(json.dumps({"silences": found}))
         return
@@ -145,7 +145,7 @@ def unsilence(
     from trimtab.registry.silences import ended_record, send_attention
     from trimtab.roles.attention import silences_of
 
-    loaded = load_connected(config)
+    loaded = _answering(config)
     found = next((one for one in silences_of(loaded) if one["id"] == id), None)
     if found is None:
         raise ConfigError(f"no silence {id!r} is in force; see: trimtab alerts silences")
@@ -162,6 +162,7 @@ def try_route(
     config: ConfigPath = None,
 ) -> None:
     """Say who would be told of an alert with these labels; with --send, tell them."""
+    from trimtab.delivery import senders_of
     from trimtab.errors import ConfigError
     from trimtab.notices import Router
 
@@ -170,15 +171,24 @@ def try_route(
     routes = Router(loaded.alerting.route).find(labels)
     if not routes:
         raise ConfigError("nobody is told of anything: give alerting.receivers and alerting.route.receiver")
-    found = [
-        _tried(loaded, route.receiver, way, labels, send) for route in routes for way in _ways(loaded, route.receiver)
-    ]
+    senders = senders_of(loaded.alerting)
+    targets = [(route.receiver, way) for route in routes for way in loaded.alerting.receivers[route.receiver].targets]
+    found = [_tried(senders, receiver, way, labels, send) for receiver, way in targets]
     if as_json:
         typer.echo(json.dumps({"labels": labels, "targets": found}))
     else:
         print_table(("receiver", "by", "outcome"), [(f["receiver"], f["route"], f["outcome"]) for f in found], "")
     if any(one["failed"] for one in found):
         raise typer.Exit(1)
+
+
+def _answering(path: Path | None) -> Config:
+    """The configuration, once a broker has answered."""
+    from trimtab.kafka.clients import connect
+
+    loaded = load_connected(path)
+    connect(loaded.kafka)
+    return loaded
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -190,18 +200,17 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value.strip('"')
 
 
-def _ways(config: Config, receiver: str) -> list[str]:
-    return list(config.alerting.receivers[receiver].targets)
-
-
-def _tried(config: Config, receiver: str, way: str, labels: dict[str, str], send: bool) -> dict[str, Any]:
+def _tried(
+    senders: Mapping[str, Sender], receiver: str, way: str, labels: dict[str, str], send: bool
+) -> dict[str, Any]:
     """One target, and what came of telling it."""
-    from trimtab.delivery import Undelivered, senders_of
+    from trimtab.delivery import Undelivered
 
     found = {"receiver": receiver, "route": way, "outcome": "would be told", "failed": False}
     if send:
+        target = f"{receiver}/{way}"
         try:
-            senders_of(config.alerting)[f"{receiver}/{way}"].send(_made_up(f"{receiver}/{way}", labels))
+            senders[target].send(_made_up(target, labels))
             found["outcome"] = "told"
         except Undelivered as error:
             found |= {"outcome": f"not told: {error}", "failed": True}
@@ -209,12 +218,12 @@ def _tried(config: Config, receiver: str, way: str, labels: dict[str, str], send
 
 
 def _made_up(target: str, labels: dict[str, str]) -> Notice:
-    import time
     import uuid
 
+    from trimtab import clock
     from trimtab.notices import Notice
 
-    now_ms, id = time.time_ns() // 1_000_000, uuid.uuid4().hex
+    now_ms, id = clock.now_ms(), uuid.uuid4().hex
     model, kind = labels.get("model", "test"), labels.get("kind", "drift")
     alert = {
         "fingerprint": id[:16],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,6 @@ __all__ = [
     "print_table",
     "progress",
     "registry_index",
-    "send",
     "start_bar",
     "time_text",
 ]
@@ -83,13 +82,6 @@ def iso_time(text: str, option: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"{option}: {text!r} is no ISO 8601 time; write 2026-01-31T12:00:00Z") from None
-
-
-def send(config: Config, records: Iterable[tuple[str, bytes | None, bytes, int | None]], what: str) -> None:
-    """Write records (topic, key, value, partition); raises KafkaError unless all are delivered."""
-    from trimtab.kafka.sending import send as send_all
-
-    send_all(config.kafka, records, what)
 
 
 def known_model(config: Config, model: str) -> str:

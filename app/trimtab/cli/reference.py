@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trimtab.cli.common import ConfigPath, known_model, load_connected, registry_index, send
+from trimtab.cli.common import ConfigPath, known_model, load_connected, registry_index
 
 if TYPE_CHECKING:
     from trimtab.config import Config
@@ -108,6 +108,7 @@ def _publish(
     config: Config, model: str, version: int, made: Reference, details: dict[str, float | str], actor: str | None
 ) -> None:
     from trimtab.cli.orders import user
+    from trimtab.kafka.sending import send
     from trimtab.registry.audit_log import chain_of
     from trimtab.registry.set_reference import reference_set
     from trimtab.registry.signing import Signer
@@ -125,4 +126,4 @@ def _publish(
         chain=chain_of(config.kafka, model, "cli"),
         signer=Signer.of(config),
     )
-    send(config, records, "the reference")
+    send(config.kafka, records, "the reference")

@@ -6,12 +6,12 @@ The words mean what they mean in Prometheus' Alertmanager.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from trimtab.config.base import NAME, Positive, Strict
+from trimtab.config.base import NAME, Positive, Secret, Strict
 from trimtab.config.duration import Milliseconds
 from trimtab.config.matchers import LABEL, Matcher, Matchers
 
@@ -27,17 +27,11 @@ __all__ = [
     "SlackTarget",
     "Target",
     "WebhookTarget",
+    "default_severity",
 ]
 
 Severity = Literal["critical", "warning", "info"]
 KINDS = ("drift", "missing", "performance", "quality", "absent", "sequential", "stale", "refused")
-
-
-def _as_secret(value: object) -> object:
-    return SecretStr(value) if isinstance(value, str) else value
-
-
-Secret = Annotated[SecretStr, BeforeValidator(_as_secret)]
 
 
 def _http(value: SecretStr) -> SecretStr:
@@ -45,6 +39,11 @@ def _http(value: SecretStr) -> SecretStr:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a URL; write it with http:// or https:// and a host")
     return value
+
+
+def default_severity(kind: str) -> Severity:
+    """Severity of a kind of alert that the configuration says nothing of."""
+    return "critical" if kind in ("absent", "performance", "refused") else "warning"
 
 
 class Target(Strict):
@@ -209,7 +208,7 @@ class AlertingConfig(Strict):
 
     def severity_of(self, kind: str) -> Severity:
         """Severity of a kind of alert."""
-        return self.severity.get(kind, "critical" if kind in ("absent", "performance", "refused") else "warning")
+        return self.severity.get(kind, default_severity(kind))
 
     def runbook_of(self, kind: str, model: str, feature: str | None) -> str | None:
         """The link for one alert."""

@@ -7,20 +7,13 @@ One file serves every role. The trainer alone needs a private key, which comes f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from trimtab.config.base import NAME, Strict
+from trimtab.config.base import NAME, Secret, Strict
 
 __all__ = ["KeySpec", "RegistryConfig"]
-
-
-def _as_secret(value: object) -> object:
-    return SecretStr(value) if isinstance(value, str) else value
-
-
-Secret = Annotated[SecretStr | None, BeforeValidator(_as_secret)]
 
 
 class KeySpec(Strict):
@@ -31,9 +24,9 @@ class KeySpec(Strict):
     """
 
     algorithm: Literal["ed25519", "hmac"]
-    secret: Secret = None
+    secret: Secret | None = None
     secret_file: Path | None = Field(default=None, strict=False)
-    private_key: Secret = None
+    private_key: Secret | None = None
     private_key_file: Path | None = Field(default=None, strict=False)
     public_key: str | None = None
 

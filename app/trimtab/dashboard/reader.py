@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka import KafkaError as RawError
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.dashboard.store import Store, Taken
 from trimtab.errors import KafkaError
@@ -97,7 +97,7 @@ class Reader:
                     self._gather_more(source, batch)
                 if batch:
                     self._write(batch)
-                self._store.prune(_now_ms())
+                self._store.prune(clock.now_ms())
         finally:
             source.close()
 
@@ -144,7 +144,7 @@ class Reader:
 
     def _skip_what_is_old(self, source: Consumer, places: dict[Place, int]) -> None:
         """Begin with the first record that is not older than what is kept: of metrics, that of single statistics."""
-        spec, now_ms = self._config.dashboard, _now_ms()
+        spec, now_ms = self._config.dashboard, clock.now_ms()
         oldest = {"windows": now_ms - spec.keep, "metrics": now_ms - spec.detail}
         prefix = self._prefix
         asked = [TopicPartition(prefix + name, part, oldest[name]) for name, part in places if name in oldest]
@@ -170,12 +170,8 @@ class Reader:
                 log.warning("%s[%s]: %s", message.topic(), message.partition(), error.str())
 
     def _write(self, batch: Batch) -> None:
-        changed = self._store.write(batch, _now_ms())
+        changed = self._store.write(batch, clock.now_ms())
         for topic, records in batch.items():
             for record in records:
                 self._positions[topic, record.partition] = record.offset + 1
         self._on_change(changed)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -11,19 +11,15 @@ import orjson
 
 from trimtab.config import Config
 from trimtab.doctor.finding import Finding, Status
-from trimtab.kafka.progress import Place, progress
 from trimtab.kafka.topics import Topics
+from trimtab.roles.lag import READ
+from trimtab.roles.lag import behind as unread
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 __all__ = ["dead_letters", "lag"]
 
-_READ = {
-    "collector": ("features", "predictions", "labels"),
-    "monitor": ("profiles",),
-    "trainer": ("examples", "commands"),
-}
 _WATCH_S = 1.5
 _HOUR_MS = 3_600_000
 
@@ -31,10 +27,10 @@ _HOUR_MS = 3_600_000
 def lag(client: AdminClient, config: Config) -> Iterator[Finding]:
     """Of each role: whether it has members, what it has not read, and whether it goes on."""
     prefix = config.kafka.topic_prefix
-    before = {role: _behind(client, config, role) for role in _READ}
+    before = {role: unread(client, config, role) for role in READ}
     time.sleep(_WATCH_S)
-    for role in _READ:
-        members, behind = _members(client, f"{prefix}{role}"), _behind(client, config, role)
+    for role in READ:
+        members, behind = _members(client, f"{prefix}{role}"), unread(client, config, role)
         total, was = sum(behind.values()), sum(before[role].values())
         what = f"{members} member{'' if members == 1 else 's'}, {total:,} records not read"
         if not members:
@@ -46,13 +42,6 @@ def lag(client: AdminClient, config: Config) -> Iterator[Finding]:
             yield Finding(role, Status.WARN, what, f"look at the log of the {role}; when it is busy, start another one")
         else:
             yield Finding(role, Status.OK, what)
-
-
-def _behind(client: AdminClient, config: Config, role: str) -> dict[Place, int]:
-    names = [config.kafka.topic_prefix + name for name in _READ[role]]
-    places = [(name, number) for name in names for number in range(config.kafka.partitions)]
-    found = progress(client, f"{config.kafka.topic_prefix}{role}", places)
-    return {place: max(0, found.ends[place] - found.read[place]) for place in places}
 
 
 def _members(client: AdminClient, group: str) -> int:

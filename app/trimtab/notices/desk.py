@@ -30,6 +30,7 @@ from typing import Any, Final
 
 import orjson
 
+from trimtab.alerts import effect_of
 from trimtab.config import AlertingConfig
 from trimtab.notices.book import Alert, Book, Group, Notice
 from trimtab.notices.labels import labels_of
@@ -117,10 +118,6 @@ class Desk:
         for group in sorted(due, key=lambda g: (g.due_ms, g.id)):
             made += self._look(group, inhibitor, now_ms)
         return made
-
-    def due_ms(self) -> int | None:
-        """When :meth:`tick` has something to do next; None without groups."""
-        return min((group.due_ms for group in self._book.groups.values()), default=None)
 
     def ready(self, now_ms: int, busy: Iterable[str] = ()) -> list[Notice]:
         """Notices to try now: of each group and target the first only, and none that is in ``busy``."""
@@ -322,13 +319,6 @@ class Desk:
 def _worst(alert: Alert) -> tuple[bool, int, float, str]:
     """What fires before what is resolved, then by severity, then by effect."""
     severity = _WORST.get(alert.labels.get("severity", ""), 1)
-    return not alert.firing, severity, -_effect(alert.record), alert.incident
-
-
-def _effect(record: Mapping[str, Any]) -> float:
-    """Largest statistic of an alert, in units of its threshold."""
-    evidence = record.get("evidence") or {}
-    limits = evidence.get("thresholds") or {}
-    values = evidence.get("statistics") or {}
-    ratios = [abs(values[name]) / limit for name, limit in limits.items() if limit and values.get(name) is not None]
-    return max(ratios, default=0.0)
+    evidence = alert.record.get("evidence") or {}
+    effect = effect_of(evidence.get("statistics") or {}, evidence.get("thresholds") or {})
+    return not alert.firing, severity, -effect, alert.incident

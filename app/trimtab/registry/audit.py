@@ -20,7 +20,7 @@ import orjson
 
 from trimtab.registry.signing import SIGNATURE, TRUSTING, UNSIGNED, SignatureRefused, Signer, Trust
 
-__all__ = ["Chain", "Entry", "Fault", "Head", "check", "entry_sha256", "heads_of"]
+__all__ = ["Chain", "Entry", "Fault", "Head", "check", "entry_of", "entry_sha256", "heads_of"]
 
 Record = Mapping[str, Any]
 
@@ -51,6 +51,38 @@ class Fault:
     partition: int
     offset: int
     what: str
+
+
+def entry_of(
+    model: str,
+    action: str,
+    actor: str,
+    time_ms: int,
+    details: Record,
+    *,
+    trigger: str = "command",
+    version: int | None = None,
+    incident: str | None = None,
+) -> dict[str, Any]:
+    """An entry (schemas/audit.avsc) about something that no example has decided, for :meth:`Chain.sealed`.
+
+    Examples
+    --------
+    >>> entry_of("m", "silenced", "ada", 5, {"reason": "known"})["offset"]
+    -1
+    """
+    return {
+        "model": model,
+        "action": action,
+        "actor": actor,
+        "trigger": trigger,
+        "incident": incident,
+        "version": version,
+        "offset": -1,
+        "time_ms": time_ms,
+        "event_time_ms": None,
+        "details": dict(details),
+    }
 
 
 def entry_sha256(entry: Record) -> str:

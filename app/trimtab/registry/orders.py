@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 import orjson
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import admin
@@ -35,7 +35,7 @@ def command_record(
 
 def new_order(config: Config, command: str, model: str, version: int | None, actor: str, reason: str) -> dict[str, Any]:
     """A new order, signed when this configuration has a key to sign with."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     record = command_record(command, model, actor, reason, id=uuid.uuid4().hex, time_ms=now_ms, version=version)
     return signed_order(config, record)
 

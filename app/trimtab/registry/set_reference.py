@@ -9,7 +9,7 @@ import orjson
 from trimtab.config import KafkaConfig
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.profiles import Reference
-from trimtab.registry.audit import Chain
+from trimtab.registry.audit import Chain, entry_of
 from trimtab.registry.records import INDEX_PARTITION, reference_key
 from trimtab.registry.signing import UNSIGNED, Signer
 
@@ -44,18 +44,8 @@ def reference_set(
     [('trimtab.registry', b'm/references/1'), ('trimtab.audit', b'm')]
     """
     topics = Topics(kafka.topic_prefix)
-    entry = {
-        "model": model,
-        "action": "reference_set",
-        "actor": actor,
-        "trigger": trigger,
-        "incident": None,
-        "version": version,
-        "offset": -1,
-        "time_ms": now_ms,
-        "event_time_ms": None,
-        "details": {"reference": reference.id, **details},
-    }
+    told = {"reference": reference.id, **details}
+    entry = entry_of(model, "reference_set", actor, now_ms, told, trigger=trigger, version=version)
     audit = chain.sealed(entry, signer)
     key = reference_key(model, version)
     record = signer.signed("registry", key, reference.to_wire())

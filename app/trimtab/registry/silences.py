@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from trimtab import clock
 from trimtab.config import Config, Matcher, parse_ms
 from trimtab.errors import ConfigError
 from trimtab.kafka.sending import send
@@ -54,7 +54,7 @@ def span_ms_of(duration: str) -> int:
 
 def silence_record(matchers: Sequence[Matcher], span_ms: int, actor: str, comment: str) -> dict[str, Any]:
     """A new silence from now on (schemas/silence.avsc)."""
-    now_ms = _now_ms()
+    now_ms = clock.now_ms()
     return {
         "id": uuid.uuid4().hex,
         "matchers": [matcher.to_wire() for matcher in matchers],
@@ -68,7 +68,7 @@ def silence_record(matchers: Sequence[Matcher], span_ms: int, actor: str, commen
 
 def ended_record(silence: Mapping[str, Any], actor: str) -> dict[str, Any]:
     """A silence that ends now."""
-    now_ms = _now_ms()
+    now_ms = clock.now_ms()
     kept = {name: silence[name] for name in ("id", "matchers", "starts_ms", "comment")}
     return {**kept, "ends_ms": max(now_ms, int(silence["starts_ms"])), "author": actor, "time_ms": now_ms}
 
@@ -81,7 +81,7 @@ def ack_record(alert: Mapping[str, Any], actor: str, comment: str, until_ms: int
         "until_ms": until_ms,
         "author": actor,
         "comment": comment,
-        "time_ms": _now_ms(),
+        "time_ms": clock.now_ms(),
     }
 
 
@@ -97,7 +97,3 @@ def send_attention(config: Config, record: Mapping[str, Any], client_id: str = "
     signed = signer.signed("silences", key, record)
     send(config.kafka, [(topic, key.encode(), orjson.dumps(signed), None)], f"{topic}: {key}", client_id)
     return signed
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from trimtab import clock
 from trimtab.config import Config
-from trimtab.kafka.clients import connect
 from trimtab.kafka.reading import read_topics
 from trimtab.kafka.topics import Topics
 from trimtab.notices import Ack, Book, Desk, Silence, labels_of
@@ -33,7 +32,7 @@ def firing(config: Config) -> list[dict[str, Any]]:
 
 def silences_of(config: Config) -> list[dict[str, Any]]:
     """Silences in force or yet to come, the first to end first, each with matchers as ``shown``."""
-    now_ms, found = _now_ms(), []
+    now_ms, found = clock.now_ms(), []
     for key, record in _attention(config).items():
         if key.startswith("silence/") and record["ends_ms"] > now_ms:
             shown = [str(matcher) for matcher in Silence.from_wire(record).matchers]
@@ -43,7 +42,7 @@ def silences_of(config: Config) -> list[dict[str, Any]]:
 
 def standing(config: Config) -> list[dict[str, Any]]:
     """What fires, each with ``status``: firing, silenced, inhibited or acknowledged; and by whom."""
-    now_ms, alerts, attention = _now_ms(), firing(config), _attention(config)
+    now_ms, alerts, attention = clock.now_ms(), firing(config), _attention(config)
     desk = Desk(config.alerting, Book())
     for alert in alerts:
         desk.alert(alert, now_ms)
@@ -87,7 +86,6 @@ def _attention(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _read(config: Config, topic: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    connect(config.kafka)
     for message in read_topics(config.kafka, [topic]):
         key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
         try:
@@ -96,7 +94,3 @@ def _read(config: Config, topic: str) -> Iterator[tuple[str, dict[str, Any] | No
             continue
         if record is None or isinstance(record, dict):
             yield key, record
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

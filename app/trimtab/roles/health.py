@@ -7,13 +7,13 @@ import os
 import resource
 import socket
 import threading
-import time
 from typing import Any, Final
 
 import orjson
 from confluent_kafka import KafkaException
 
 import trimtab
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import producer
@@ -55,7 +55,7 @@ class HealthBeat:
     def __init__(self, config: Config, role: str, instance: str) -> None:
         self._config = config
         self._role, self._instance = role, instance
-        self._started_ms = _now_ms()
+        self._started_ms = clock.now_ms()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -84,7 +84,7 @@ class HealthBeat:
                 self._role,
                 self._instance,
                 started_ms=self._started_ms,
-                now_ms=_now_ms(),
+                now_ms=clock.now_ms(),
                 cpu_s=cpu_s,
                 rss_bytes=_rss_bytes(),
             )
@@ -110,7 +110,3 @@ def _rss_bytes() -> int:
             return int(file.read().split()[1]) * resource.getpagesize()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -24,6 +24,7 @@ import faust
 import orjson
 from faust.types import TP
 
+from trimtab import clock
 from trimtab.alerts import annotated
 from trimtab.config import Config
 from trimtab.drift import Nulls
@@ -164,7 +165,7 @@ class Monitor:
             return
         inputs = [(topic, number) for topic in self._topics.inputs for number in range(self._config.kafka.partitions)]
         profiles = [(self._topic, number) for number in waiting]
-        now_ms, group = _now_ms(), f"{self._config.kafka.topic_prefix}collector"
+        now_ms, group = clock.now_ms(), f"{self._config.kafka.topic_prefix}collector"
         try:
             found = await asyncio.to_thread(progress, self._kafka, group, inputs, profiles)
         except KafkaError as error:
@@ -235,7 +236,7 @@ class _Partition:
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}{ROLE}-{tp.partition}")
         self._states: dict[str, dict[str, Any]] = {}
         self._models: dict[str, _Model] = {}
-        self._sources = [ReadThrough(_now_ms()) for _ in range(config.kafka.partitions)]
+        self._sources = [ReadThrough(clock.now_ms()) for _ in range(config.kafka.partitions)]
         self._due: dict[str, list[ClosedWindow]] = {}
         self._wake = asyncio.Event()
         self._closing = False
@@ -268,7 +269,7 @@ class _Partition:
         try:
             batch = decode("profile", value)
             model = self._model(batch["model"])
-            closed = [] if model is None else model.take(offset, batch, _now_ms())
+            closed = [] if model is None else model.take(offset, batch, clock.now_ms())
         except ValueError as error:
             log.error("%s[%d] offset %d is skipped: %s", self.tp.topic, self.tp.partition, offset, error)
             model = None
@@ -289,11 +290,11 @@ class _Partition:
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s: a heartbeat of %s is skipped: %s", self._topics.followers, instance, error)
             return
-        model.follow(instance, version, min(sent_ms, _now_ms()))
+        model.follow(instance, version, min(sent_ms, clock.now_ms()))
 
     def waits(self) -> bool:
         """Whether a window waits for a source partition that may be idle."""
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         return any(model.waits(now_ms) for model in self._models.values())
 
     def see(self, now_ms: int, found: Progress, end: int) -> None:
@@ -313,7 +314,7 @@ class _Partition:
             model.silences += model.absence.changes(min(read_until_ms.values()))
             model.stale += self._stale(model, min(read_until_ms.values()))
             model.arrived += model.arrivals.tick(read_until_ms)
-            model.served = model.followers.counts(_now_ms()) or model.served
+            model.served = model.followers.counts(clock.now_ms()) or model.served
             if closed or model.has_news:
                 self._publish(model, closed)
 
@@ -364,8 +365,8 @@ class _Partition:
                 chain = await asyncio.to_thread(chain_of, self._config.kafka, model.name, ROLE)
                 self._chains[model.name] = chain
             details = {"events": float(reference.profile.count)}
-            by: dict[str, Any] = {"actor": ROLE, "trigger": "first_windows", "now_ms": _now_ms(), "details": details}
-            by["chain"] = chain
+            by: dict[str, Any] = {"actor": ROLE, "trigger": "first_windows", "now_ms": clock.now_ms()}
+            by |= {"details": details, "chain": chain}
             for topic, key, value, number in reference_set(
                 self._config.kafka, model.name, version, reference, signer=self._signer, **by
             ):
@@ -377,24 +378,24 @@ class _Partition:
         alerts: list[dict[str, Any]] = []
         for window in closed:
             reference = await asyncio.to_thread(self._references.get, model.name, window.key.version)
-            new_metrics, new_alerts = model.verdicts.judge(window, reference, _now_ms())
+            new_metrics, new_alerts = model.verdicts.judge(window, reference, clock.now_ms())
             metrics += new_metrics
             alerts += new_alerts
-        new_metrics, new_alerts = model.verdicts.stream.volume(closed, _now_ms())
+        new_metrics, new_alerts = model.verdicts.stream.volume(closed, clock.now_ms())
         metrics += new_metrics
         alerts += new_alerts
         metrics += model.verdicts.late(model.windows.take_late())
         silences, model.silences = model.silences, []
-        alerts += [alert for silence in silences for alert in model.verdicts.stream.absent(silence, _now_ms())]
+        alerts += [alert for silence in silences for alert in model.verdicts.stream.absent(silence, clock.now_ms())]
         arrived, model.arrived = model.arrived, []
         for window_of_arrival in arrived:
-            new_metrics, new_alerts = model.verdicts.stream.arrived(window_of_arrival, _now_ms())
+            new_metrics, new_alerts = model.verdicts.stream.arrived(window_of_arrival, clock.now_ms())
             metrics += new_metrics
             alerts += new_alerts
         served, model.served = model.served, {}
-        metrics += model.verdicts.stream.followers(served, _now_ms())
+        metrics += model.verdicts.stream.followers(served, clock.now_ms())
         stale, model.stale = model.stale, []
-        alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, _now_ms())]
+        alerts += [alert for change in stale for alert in model.verdicts.stream.stale(change, clock.now_ms())]
         for metric in metrics:
             self._output.produce(self._topics.metrics, metric_key(metric), orjson.dumps(metric))
         alerts = [annotated(alert, self._config.alerting) for alert in alerts]
@@ -423,11 +424,11 @@ class _Model:
     ) -> None:
         model = config.models[name]
         self.name = name
-        self.windows = WindowState(model.window, _now_ms(), state.get("windows"))
+        self.windows = WindowState(model.window, clock.now_ms(), state.get("windows"))
         limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
-        self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, _now_ms())
+        self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, clock.now_ms())
         self.silences: list[Silence] = []
-        self.arrivals = Arrivals(model.window, _now_ms(), state.get("arrivals"))
+        self.arrivals = Arrivals(model.window, clock.now_ms(), state.get("arrivals"))
         self.arrived: list[Arrived] = []
         self.staleness = Staleness(model.absence.stale, state.get("stale"))
         self.stale: list[Stale] = []
@@ -486,7 +487,3 @@ def _awaited(config: Config, partition: int) -> list[str]:
         if partition_of(name, config.kafka.partitions) == partition
         and (model.absence.predictions is not None or model.absence.labels is not None)
     ]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Message
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.delivery import Sender, Undelivered, senders_of
 from trimtab.errors import KafkaError
@@ -108,14 +108,14 @@ class Notifier:
 
     def turn(self, wait_s: float) -> None:
         """Take what came, decide, write, send; raises KafkaError, after which it is of no more use."""
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         for topic, message in self._input.read(wait_s):
             self._take(topic, message, now_ms)
         while not self._done.empty():
             self._settle(*self._done.get())
         # Before all is read, an alert that was resolved long ago may seem to fire.
         if not self._input.behind:
-            self._desk.tick(_now_ms())
+            self._desk.tick(clock.now_ms())
         self._commit()
         if not self._input.behind:
             self._send()
@@ -175,7 +175,7 @@ class Notifier:
 
     def _settle(self, notice: Notice, error: Undelivered | None) -> None:
         """A notice arrived, or did not."""
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         self._under_way.discard(notice.id)
         if error is None:
             record = notice_record(self._desk.sent(notice.id), "sent", None, now_ms)
@@ -230,7 +230,7 @@ class Notifier:
         self._offsets = dict(self._read)
 
     def _send(self) -> None:
-        for notice in self._desk.ready(_now_ms(), self._under_way):
+        for notice in self._desk.ready(clock.now_ms(), self._under_way):
             if len(self._under_way) >= self._config.alerting.at_once:
                 return
             self._under_way.add(notice.id)
@@ -254,7 +254,3 @@ def _object(value: bytes) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise TypeError("it is no JSON object")
     return record
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

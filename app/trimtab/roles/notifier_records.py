@@ -10,10 +10,11 @@ import orjson
 from trimtab.config import matches
 from trimtab.events import EventError, Reason, dead_letter
 from trimtab.notices import Ack, Notice, Silence
+from trimtab.registry.audit import entry_of
 
 __all__ = ["audit_of", "concerned", "given_up", "notice_record", "race_of"]
 
-# An entry is of no example.
+# A notice that did not arrive is nowhere yet.
 _NOWHERE: Final = -1
 _RACES: Final = {"race_started": True, "race_ended": False}
 
@@ -65,21 +66,11 @@ def concerned(silence: Silence, models: Iterable[str]) -> list[str]:
 
 def audit_of(model: str, told: Silence | Ack, time_ms: int) -> dict[str, Any]:
     """The audit entry of a silence or an acknowledgement."""
-    entry = {
-        "model": model,
-        "actor": told.author,
-        "trigger": "command",
-        "incident": None,
-        "version": None,
-        "offset": _NOWHERE,
-        "time_ms": time_ms,
-        "event_time_ms": None,
-    }
     if isinstance(told, Ack):
         details: dict[str, Any] = {"reason": told.comment}
         if told.until_ms is not None:
             details["until_ms"] = float(told.until_ms)
-        return entry | {"action": "acknowledged", "incident": told.incident, "details": details}
+        return entry_of(model, "acknowledged", told.author, time_ms, details, incident=told.incident)
     details = {
         "silence": told.id,
         "matchers": ", ".join(map(str, told.matchers)),
@@ -87,4 +78,5 @@ def audit_of(model: str, told: Silence | Ack, time_ms: int) -> dict[str, Any]:
         "ends_ms": float(told.ends_ms),
         "reason": told.comment,
     }
-    return entry | {"action": "silence_ended" if told.ends_ms <= time_ms else "silenced", "details": details}
+    action = "silence_ended" if told.ends_ms <= time_ms else "silenced"
+    return entry_of(model, action, told.author, time_ms, details)

@@ -7,25 +7,13 @@ from typing import Any, Final
 
 from trimtab.windows import WindowKey
 
-__all__ = ["Ranking", "effect_of", "ranked"]
+__all__ = ["Ranking", "ranked"]
 
 FEATURES: Final = 10
 SEGMENTS: Final = 5
 _WINDOWS: Final = 8
 
 _Window = tuple[str, int, int, int]
-
-
-def effect_of(statistics: Mapping[str, float], thresholds: Mapping[str, float]) -> float:
-    """Largest statistic, in units of its threshold.
-
-    Examples
-    --------
-    >>> effect_of({"psi": 0.5, "ks": 0.1, "events": 9.0}, {"psi": 0.25, "ks": 0.2})
-    2.0
-    """
-    found = (abs(statistics[name]) / limit for name, limit in thresholds.items() if limit > 0 and name in statistics)
-    return max(found, default=0.0)
 
 
 def ranked(effects: Mapping[str, float], most: int) -> list[dict[str, Any]]:

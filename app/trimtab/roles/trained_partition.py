@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from trimtab import clock
 from trimtab.alerts import annotated
 from trimtab.config import Config
 from trimtab.errors import RegistryError
@@ -148,7 +149,7 @@ class TrainedPartition:
         """One transaction with everything decided and a checkpoint; then acknowledge."""
         trainer, state = model.trainer, model.trainer.state
         # A commit that waits already will have the state that these have made, so it must have these too.
-        model.decided += [decided(trainer, decision, _now_ms()) for decision in decisions]
+        model.decided += [decided(trainer, decision, clock.now_ms()) for decision in decisions]
         async with self._lock:
             due = model.held or model.decided or trainer.has_alarms
             if self.closed or not due:
@@ -168,13 +169,13 @@ class TrainedPartition:
                 "published_offset": model.published_offset,
             }
             online = self._online_state(model) if made else None
-            alarms = [alarm_record(trainer.name, one, self.number, _now_ms()) for one in trainer.take_alarms()]
+            alarms = [alarm_record(trainer.name, one, self.number, clock.now_ms()) for one in trainer.take_alarms()]
             alerts = [annotated(alarm, self._config.alerting) for alarm in alarms]
 
             def write(publication: Publication) -> None:
                 # Before the alias: a reader that acts on the alias finds the state that goes with it.
                 if online is not None:
-                    publish_online(publication, trainer, *online, _now_ms())
+                    publish_online(publication, trainer, *online, clock.now_ms())
                 for one in made:
                     self._publish_decision(publication, model, one)
                 for entry in entries:
@@ -234,12 +235,12 @@ class TrainedPartition:
                 online = self._online_state(model)
                 if online is not None and not self.closed:
                     data, meta = online
-                    await self._transaction(lambda p: publish_online(p, model.trainer, data, meta, _now_ms()))
+                    await self._transaction(lambda p: publish_online(p, model.trainer, data, meta, clock.now_ms()))
             return
         online = self._online_state(model)
         if online is not None and model.state_bytes <= INLINE_BYTES:
             data, meta = online
-            record = online_record(model.trainer.name, inline_snapshot(data), meta, _now_ms())
+            record = online_record(model.trainer.name, inline_snapshot(data), meta, clock.now_ms())
             key = online_key(model.trainer.name)
             value = orjson.dumps(self._signer.signed("registry", key, record))
             self._direct.produce(self._topics.serving, value, key.encode(), self.number)
@@ -271,7 +272,7 @@ class TrainedPartition:
             partitions = self._config.kafka.partitions
             publish_promotion(publication, trainer, made, decision, self._topics, partitions, standing)
         elif isinstance(decision, Rollback | Appointment):
-            publish_alias(publication, trainer, decision, standing, _now_ms())
+            publish_alias(publication, trainer, decision, standing, clock.now_ms())
         elif isinstance(decision, Canary):
             publish_canary(publication, trainer, decision, standing, made.made_ms)
         elif isinstance(decision, Pin):
@@ -450,7 +451,3 @@ def _fields(value: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

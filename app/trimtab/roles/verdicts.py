@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from trimtab import drift, performance
-from trimtab.alerts import Evidence, Signal
+from trimtab.alerts import Evidence, Signal, effect_of
 from trimtab.config import ModelConfig, PerformanceTest
 from trimtab.drift import AUC, DOMAIN, Budget, Calibration, FeatureVerdict, Nulls
 from trimtab.performance import PerformanceVerdict
@@ -17,7 +17,7 @@ from trimtab.profiles.segments import others
 from trimtab.quality import CHECKS, problems
 from trimtab.roles.first_windows import FirstWindows
 from trimtab.roles.moving import Moving
-from trimtab.roles.ranking import FEATURES, Ranking, effect_of, ranked
+from trimtab.roles.ranking import FEATURES, Ranking, ranked
 from trimtab.roles.records import Finding, Records
 from trimtab.roles.stream_verdicts import StreamVerdicts
 from trimtab.windows import ClosedWindow, LateEvents, WindowKey
@@ -339,8 +339,7 @@ def _beyond(metric: str, verdict: PerformanceVerdict) -> float:
     """How bad a metric is, where 1 is its limit; 0 when that cannot be said."""
     if verdict.value is None or not verdict.limit or verdict.value <= 0 or verdict.limit <= 0:
         return 0.0
-    better_high = metric in ("accuracy", "f1")
-    return verdict.limit / verdict.value if better_high else verdict.value / verdict.limit
+    return verdict.limit / verdict.value if performance.HIGHER_IS_BETTER[metric] else verdict.value / verdict.limit
 
 
 def _values(verdicts: Iterable[FeatureVerdict]) -> dict[str, dict[str, float]]:

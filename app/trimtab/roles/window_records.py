@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trimtab.config import ModelConfig
 
-__all__ = ["BY_WALL_TIME", "is_worse", "limits_of", "window_records"]
+__all__ = ["BY_WALL_TIME", "limits_of", "rank_of", "window_records"]
 
 BY_WALL_TIME: Final = frozenset({"followers", "refused", "duplicates"})
 """Numbers that are of no window of event time."""
@@ -18,15 +18,15 @@ BY_WALL_TIME: Final = frozenset({"followers", "refused", "duplicates"})
 _RANK: Final = {"no_reference": 0, "too_few": 1, "ok": 2, "quality": 3, "drift": 4, "missing": 5}
 
 
-def is_worse(status: str, than: str) -> bool:
-    """Whether one verdict on a feature outweighs another.
+def rank_of(status: str) -> int:
+    """How grave a verdict on a feature is beside others.
 
     Examples
     --------
-    >>> is_worse("drift", "ok"), is_worse("ok", "quality")
+    >>> rank_of("drift") > rank_of("ok"), rank_of("ok") > rank_of("quality")
     (True, False)
     """
-    return _RANK.get(status, 2) > _RANK.get(than, 2)
+    return _RANK.get(status, 2)
 
 
 def limits_of(model: ModelConfig) -> dict[str, float]:
@@ -64,7 +64,7 @@ def window_records(metrics: Iterable[Mapping[str, Any]], limits: Mapping[str, fl
             continue
         fresh = {"status": metric["status"], "effect": 0.0, "count": metric["count"]}
         verdict = record["features"].setdefault(feature, fresh)
-        if is_worse(metric["status"], verdict["status"]):
+        if rank_of(metric["status"]) > rank_of(verdict["status"]):
             verdict["status"] = metric["status"]
         limit = limits.get(statistic)
         if limit:

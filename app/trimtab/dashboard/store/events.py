@@ -103,9 +103,8 @@ def _serving(db: sqlite3.Connection, record: Taken) -> str:
     if what != "online":
         return f"serving/{model}"
     if record.value is not None:
-        state = {name: value for name, value in orjson.loads(record.value).items() if name != "snapshot"}
-        snapshot = orjson.loads(record.value)["snapshot"]
-        state["snapshot"] = {name: value for name, value in snapshot.items() if name != "inline"}
+        state = orjson.loads(record.value)
+        state["snapshot"].pop("inline", None)
         record = record._replace(value=orjson.dumps(state))
     _keyed(db, "online", model, record)
     return f"serving/{model}"

@@ -10,12 +10,11 @@ from typing_extensions import TypedDict
 from trimtab.dashboard.store.queries import Window
 from trimtab.dashboard.views.period import Choice
 from trimtab.dashboard.views.world import World
-from trimtab.roles.window_records import limits_of
+from trimtab.roles.window_records import limits_of, rank_of
 
 __all__ = ["Cell", "Heat", "HeatCell", "HeatRow", "cell", "heat"]
 
 COLUMNS = 40
-_RANK = {"missing": 5, "drift": 4, "quality": 3, "ok": 2, "too_few": 1, "no_reference": 0}
 
 
 class HeatCell(TypedDict):
@@ -98,7 +97,7 @@ def heat(drifts: Sequence[Window], features: Iterable[str]) -> Heat:
 
 
 def _bad(one: HeatCell) -> tuple[int, float]:
-    return _RANK.get(one["status"], 2), one["effect"]
+    return rank_of(one["status"]), one["effect"]
 
 
 def cell(world: World, name: str, choice: Choice) -> Cell | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from trimtab.dashboard.views.attention import ack_of, silence_of
 from trimtab.dashboard.views.told import told
 from trimtab.dashboard.views.world import World
-from trimtab.notices import Silence, labels_of
+from trimtab.notices import labels_of
 
 __all__ = ["IncidentRow", "IncidentView", "IncidentsView", "Step", "incident", "incidents", "rows_of"]
 
@@ -75,9 +76,9 @@ def rows_of(world: World, model: str | None = None, state: str | None = None) ->
 
 
 def _row(world: World, found: Record, acks: dict[str, Record], silences: dict[str, Record]) -> IncidentRow:
-    ack = acks.get(found["incident"])
-    looks = ack is not None and (ack["until_ms"] is None or ack["until_ms"] > world.now_ms)
-    holding = [silence for silence in silences.values() if _mutes(world, silence, found)]
+    ack = ack_of(acks.get(found["incident"]), world.now_ms)
+    labels = labels_of(found, world.config.alerting.labels.get(found["model"], {}))
+    holding = [one for one in map(silence_of, silences.values()) if one is not None and one.mutes(labels, world.now_ms)]
     return {
         "incident": found["incident"],
         "model": found["model"],
@@ -92,18 +93,9 @@ def _row(world: World, found: Record, acks: dict[str, Record], silences: dict[st
         "started_ms": found["started_ms"],
         "raised_ms": found["raised_ms"],
         "resolved_ms": found["resolved_ms"],
-        "acknowledged": ack["author"] if ack is not None and looks and found["state"] == "firing" else None,
-        "silenced": holding[0]["id"] if holding and found["state"] == "firing" else None,
+        "acknowledged": ack.author if ack is not None and found["state"] == "firing" else None,
+        "silenced": holding[0].id if holding and found["state"] == "firing" else None,
     }
-
-
-def _mutes(world: World, silence: Record, alert: Record) -> bool:
-    """Whether a silence holds an alert back now."""
-    own = world.config.alerting.labels.get(alert["model"], {})
-    try:
-        return Silence.from_wire(silence).mutes(labels_of(alert, own), world.now_ms)
-    except ValueError:
-        return False  # the notifier has left it out, and says so
 
 
 def incident(world: World, found: Record) -> IncidentView:

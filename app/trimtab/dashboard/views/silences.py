@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from trimtab.dashboard.views.attention import ack_of, matcher_text
 from trimtab.dashboard.views.world import World
 
-__all__ = ["AckRow", "SilenceRow", "SilencesView", "matcher_text", "silences"]
-
-_SIGNS = {"equal": "=", "not_equal": "!=", "regex": "=~", "not_regex": "!~"}
+__all__ = ["AckRow", "SilenceRow", "SilencesView", "silences"]
 
 
 class SilenceRow(TypedDict):
@@ -61,7 +60,7 @@ def silences(world: World) -> SilencesView:
             "time_ms": record["time_ms"],
         }
         for record in world.queries.keyed("ack").values()
-        if record["incident"] in firing and (record["until_ms"] is None or record["until_ms"] > now_ms)
+        if record["incident"] in firing and ack_of(record, now_ms) is not None
     ]
     return {"now_ms": now_ms, "silences": rows, "acknowledgements": acks}
 
@@ -81,14 +80,3 @@ def _row(record: Mapping[str, Any], now_ms: int) -> SilenceRow:
         "author": record["author"],
         "comment": record["comment"],
     }
-
-
-def matcher_text(matcher: Mapping[str, Any]) -> str:
-    """A matcher as people write it.
-
-    Examples
-    --------
-    >>> matcher_text({"name": "model", "operator": "regex", "value": "cred.*"})
-    'model=~"cred.*"'
-    """
-    return f'{matcher["name"]}{_SIGNS.get(matcher["operator"], "?")}"{matcher["value"]}"'

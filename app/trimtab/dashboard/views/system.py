@@ -10,6 +10,8 @@ from typing_extensions import TypedDict
 from trimtab.config import Config
 from trimtab.dashboard.views.world import World
 from trimtab.errors import KafkaError
+from trimtab.roles.lag import READ
+from trimtab.roles.lag import behind as unread
 
 __all__ = ["FollowerRow", "LagRow", "ProcessRow", "SystemView", "TopicRow", "lags", "system"]
 
@@ -17,11 +19,6 @@ log = logging.getLogger("trimtab.dashboard")
 
 # A heartbeat comes every five seconds, a follower's every ten; of three, two may be lost.
 _LATE_MS = {"process": 15_000, "follower": 30_000}
-_READS = {
-    "collector": ("features", "predictions", "labels"),
-    "monitor": ("profiles",),
-    "trainer": ("examples", "commands"),
-}
 
 
 class ProcessRow(TypedDict):
@@ -116,16 +113,10 @@ def _follower(world: World, record: Mapping[str, object]) -> FollowerRow:
 def lags(config: Config) -> list[LagRow] | None:
     """What each role has not read yet; None when Kafka does not answer in time. Blocks."""
     from trimtab.kafka.clients import admin
-    from trimtab.kafka.progress import progress
 
-    prefix, found = config.kafka.topic_prefix, list[LagRow]()
     try:
         client = admin(config.kafka)
-        for role, names in _READS.items():
-            places = [(prefix + name, part) for name in names for part in range(config.kafka.partitions)]
-            at = progress(client, f"{prefix}{role}", places, timeout_s=2.0)
-            found.append({"role": role, "records": sum(max(0, at.ends[place] - at.read[place]) for place in places)})
+        return [{"role": role, "records": sum(unread(client, config, role, 2.0).values())} for role in READ]
     except KafkaError as error:
         log.warning("%s", error)
         return None
-    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.dashboard.store.queries import Letter
 from trimtab.dashboard.views.letters import source_of, value_of
@@ -16,7 +16,7 @@ from trimtab.errors import ConfigError, KafkaError
 from trimtab.kafka.log import read_range
 from trimtab.kafka.sending import send
 from trimtab.kafka.topics import Topics, partition_of
-from trimtab.registry.audit import Chain
+from trimtab.registry.audit import Chain, entry_of
 from trimtab.registry.audit_log import chain_of
 from trimtab.registry.orders import new_order, partition_of_orders, send_order
 from trimtab.registry.signing import UNSIGNED, Signer
@@ -101,26 +101,16 @@ class Actions:
 
     def _entry(self, letter: Letter, model: str, actor: str) -> dict[str, Any]:
         record = letter.record
-        return {
-            "model": model,
-            "action": "dead_letter_reinjected",
-            "actor": actor,
-            "trigger": "command",
-            "incident": None,
-            "version": None,
-            "offset": -1,
-            "time_ms": _now_ms(),
-            "event_time_ms": None,
-            "details": {
-                "reason": record["reason"],
-                "topic": record["topic"],
-                "partition": float(record["partition"]),
-                "source_offset": float(record["offset"]),
-                "letter_partition": float(letter.partition),
-                "letter_offset": float(letter.offset),
-                "sha256": record["sha256"],
-            },
+        details = {
+            "reason": record["reason"],
+            "topic": record["topic"],
+            "partition": float(record["partition"]),
+            "source_offset": float(record["offset"]),
+            "letter_partition": float(letter.partition),
+            "letter_offset": float(letter.offset),
+            "sha256": record["sha256"],
         }
+        return entry_of(model, "dead_letter_reinjected", actor, clock.now_ms(), details)
 
     def _source(self, letter: Letter) -> tuple[bytes | None, bytes]:
         """Key and value; what the letter has not whole is read from where it came."""
@@ -147,7 +137,3 @@ class Actions:
 
     def _hush(self, record: Mapping[str, Any]) -> dict[str, Any]:
         return send_attention(self._config, record, _CLIENT)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

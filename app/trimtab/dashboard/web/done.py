@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trimtab import clock
 from trimtab.config import parse_ms
 from trimtab.dashboard import formats
 from trimtab.dashboard.views.world import World
@@ -77,7 +77,7 @@ def _acknowledge(actions: Actions, world: World, asked: Asked, body: Body, actor
     until_ms = None
     if body.text("for"):
         try:
-            until_ms = time.time_ns() // 1_000_000 + parse_ms(body.text("for"))
+            until_ms = clock.now_ms() + parse_ms(body.text("for"))
         except ValueError as error:
             raise ConfigError(f"for: {error}") from None
     return actions.acknowledge(found, actor, body.text("comment"), until_ms)

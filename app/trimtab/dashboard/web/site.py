@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.dashboard.store import Queries
 from trimtab.dashboard.views.remembered import Remembered
@@ -44,7 +44,7 @@ class Site:
 
     def world(self) -> World:
         """What is known now."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         return World(self.config, self.queries, self.registry, now_ms, self.read_share(), self.trust, self.remembered)
 
     def changed(self, names: set[str]) -> None:
