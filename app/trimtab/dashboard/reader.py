@@ -16,6 +16,7 @@ from trimtab.dashboard.store import Store, Taken
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import consumer, message_of
 from trimtab.kafka.topics import Topics
+from trimtab.roles.vitals import VITALS
 
 __all__ = ["SOURCES", "Reader"]
 
@@ -171,6 +172,7 @@ class Reader:
 
     def _write(self, batch: Batch) -> None:
         changed = self._store.write(batch, clock.now_ms())
+        VITALS.count("records", sum(map(len, batch.values())))
         for topic, records in batch.items():
             for record in records:
                 self._positions[topic, record.partition] = record.offset + 1

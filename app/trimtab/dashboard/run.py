@@ -6,12 +6,10 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from aiohttp import web
-
 from trimtab.config import Config
+from trimtab.dashboard.exporter import routes
 from trimtab.dashboard.reader import Reader
 from trimtab.dashboard.store import Queries, Store
 from trimtab.dashboard.web.actions import Actions
@@ -29,10 +27,8 @@ __all__ = ["run"]
 
 log = logging.getLogger("trimtab.dashboard")
 
-ExtraRoutes = Callable[[Site], Iterable[web.RouteDef]]
 
-
-def run(config: Config, instance: str, extra_routes: ExtraRoutes = lambda _: ()) -> None:
+def run(config: Config, instance: str) -> None:
     """Serve until SIGTERM.
 
     Raises
@@ -46,7 +42,7 @@ def run(config: Config, instance: str, extra_routes: ExtraRoutes = lambda _: ())
     store = _store(config, folder)
     with StopSignal() as stop:
         try:
-            asyncio.run(_serve(config, instance, folder, store, stop, extra_routes))
+            asyncio.run(_serve(config, instance, folder, store, stop))
         finally:
             store.close()
 
@@ -78,9 +74,7 @@ def _session_key(folder: Path) -> bytes:
     return key
 
 
-async def _serve(
-    config: Config, instance: str, folder: Path, store: Store, stop: StopSignal, extra_routes: ExtraRoutes
-) -> None:
+async def _serve(config: Config, instance: str, folder: Path, store: Store, stop: StopSignal) -> None:
     trust = Trust.of(config)
     # Versions are shown, references are not: they are large.
     index = RegistryIndex(config.kafka, f"trimtab-dashboard-{instance}", trust, references=False)
@@ -100,7 +94,7 @@ async def _serve(
         lambda: reader.share,
         trust,
     )
-    listener = Listener(make_app(site, extra_routes(site)), config.dashboard.host, config.dashboard.port)
+    listener = Listener(make_app(site, routes(site)), config.dashboard.host, config.dashboard.port)
     try:
         await asyncio.to_thread(index.start)
         index.subscribe(lambda key, _: changed({f"registry/{key.partition('/')[0]}"}))

@@ -79,6 +79,11 @@ class CollectedPartition:
         """Next offset per input topic, with what is not committed yet."""
         return self._meta.offsets
 
+    @property
+    def pending(self) -> int:
+        """Parts of events that wait for their other half."""
+        return self._join.pending
+
     def decode(self, topic: str, messages: Sequence[Message]) -> Decoded:
         """Decode records of one topic that follow each other; changes nothing here."""
         # Comprehensions: called through map() and methodcaller, each of these costs several times as much.

@@ -37,6 +37,7 @@ from trimtab.roles.collected_partition import CollectedPartition, Decoded, catch
 from trimtab.roles.gathering import Gathering
 from trimtab.roles.process import StopSignal, data_dir
 from trimtab.roles.references import References
+from trimtab.roles.vitals import VITALS
 
 __all__ = ["Collector", "run"]
 
@@ -156,6 +157,8 @@ class Collector:
             return 0
         decoded = partition.decode(topic, chunk)
         self._gathering.learn(place, len(decoded.tables), decoded.events)
+        VITALS.count("records", len(chunk))
+        VITALS.count("events", decoded.events)
         if self._commit is None:
             self._join(number, decoded, chunk)
         else:
@@ -168,6 +171,7 @@ class Collector:
         for table in taken.direct:
             self._collected.profile(table)
         self._collected.add(taken.outcomes)
+        VITALS.count("examples", sum([len(joined.examples) for joined in taken.outcomes.joined]))
         for row, error in decoded.refused:
             self._refuse(error, chunk[row], decoded.topic, number)
         if taken.outcomes.refused:
@@ -175,6 +179,7 @@ class Collector:
             self._refuse_joined(taken.outcomes.refused, at_hand, decoded.topic)
 
     def _refuse(self, error: EventError, message: Message, topic: str, number: int) -> None:
+        VITALS.count("refused")
         self._collected.refuse(
             error,
             topic=topic,
@@ -187,6 +192,7 @@ class Collector:
 
     def _refuse_joined(self, refused: Sequence[Refused], at_hand: Mapping[int, Message], topic: str) -> None:
         """Refusals of the join; the bytes of a record that came before are at hand no more."""
+        VITALS.count("refused", len(refused))
         for one in refused:
             of = self._topics.prefix + one.topic
             message = at_hand.get(one.offset) if of == topic else None
@@ -202,6 +208,7 @@ class Collector:
             )
 
     def _expire(self) -> None:
+        VITALS.gauge("pending", sum(partition.pending for partition in self._partitions.values()))
         for number, partition in self._partitions.items():
             outcomes = partition.expire([topic for topic in self._topics.inputs if self._is_behind(topic, number)])
             if outcomes:
@@ -265,6 +272,7 @@ class Collector:
             self._join(*one)
 
     def _committed_at_kafka(self) -> None:
+        VITALS.count("transactions")
         self._producers.rotate()
         self._forget()
         for partition in self._partitions.values():
@@ -289,6 +297,7 @@ class Collector:
     def _rewind(self, error: KafkaException) -> None:
         """Throw the producers away, forget what was gathered, and read again from the committed offsets."""
         log.warning("transaction failed, reading again from the last commit: %s", message_of(error))
+        VITALS.count("transaction_retries")
         self._forget()
         self._ahead = []
         self._gathering.clear()

@@ -18,6 +18,7 @@ from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics
+from trimtab.roles.vitals import VITALS
 
 __all__ = ["EVERY_S", "HealthBeat", "health_record"]
 
@@ -27,9 +28,9 @@ EVERY_S: Final = 5.0
 
 
 def health_record(
-    role: str, instance: str, *, started_ms: int, now_ms: int, cpu_s: float, rss_bytes: int
+    role: str, instance: str, *, started_ms: int, now_ms: int, counters: dict[str, float], gauges: dict[str, float]
 ) -> dict[str, Any]:
-    """A record of schema ``health``; ``cpu_s`` is the processor time since the start."""
+    """A record of schema ``health``; what is counted is in :mod:`trimtab.roles.vitals`."""
     return {
         "role": role,
         "instance": instance,
@@ -38,8 +39,8 @@ def health_record(
         "release": trimtab.__version__,
         "started_ms": started_ms,
         "time_ms": now_ms,
-        "counters": {"cpu_seconds": round(cpu_s, 3)},
-        "gauges": {"rss_bytes": float(rss_bytes)},
+        "counters": counters,
+        "gauges": gauges,
     }
 
 
@@ -79,14 +80,15 @@ class HealthBeat:
             log.warning("nobody hears of this process: %s", error)
             return
         while True:
-            cpu_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+            cpu_s = round(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), 3)
+            counters, gauges = VITALS.snapshot()
             record = health_record(
                 self._role,
                 self._instance,
                 started_ms=self._started_ms,
                 now_ms=clock.now_ms(),
-                cpu_s=cpu_s,
-                rss_bytes=_rss_bytes(),
+                counters={"cpu_seconds": cpu_s, **counters},
+                gauges={"rss_bytes": float(_rss_bytes()), **gauges},
             )
             _produce(writer, topic, orjson.dumps(record), key)
             if self._closing.wait(EVERY_S):

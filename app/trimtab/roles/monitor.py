@@ -33,29 +33,19 @@ from trimtab.events import decode
 from trimtab.kafka.clients import admin
 from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
-from trimtab.kafka.topics import Topics, partition_of
+from trimtab.kafka.topics import Topics
 from trimtab.registry.audit import Chain
 from trimtab.registry.audit_log import chain_of
 from trimtab.registry.set_reference import reference_set
 from trimtab.registry.signing import UNSIGNED, Signer
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
+from trimtab.roles.monitored_model import MonitoredModel, awaited
 from trimtab.roles.records import metric_key
 from trimtab.roles.references import References
 from trimtab.roles.transactions import TransactionalOutput
-from trimtab.roles.verdicts import Verdicts
-from trimtab.roles.window_records import limits_of, window_records
-from trimtab.windows import (
-    Absence,
-    Arrivals,
-    Arrived,
-    ClosedWindow,
-    Followers,
-    ReadThrough,
-    Silence,
-    Stale,
-    Staleness,
-    WindowState,
-)
+from trimtab.roles.vitals import VITALS
+from trimtab.roles.window_records import window_records
+from trimtab.windows import ClosedWindow, ReadThrough, Stale
 
 __all__ = ["run"]
 
@@ -65,6 +55,7 @@ ROLE = "monitor"
 TICK_S = 0.2
 # Models of one transaction.
 AT_ONCE = 50
+SAY_EVERY_S = 1.0
 # Without a record for so long, whatever the client's thread has fetched was taken.
 STILL_S = 0.5
 
@@ -103,6 +94,7 @@ class Monitor:
         self._locks: dict[int, asyncio.Lock] = {}
         self._queue: Any = None
         self._waiting: dict[int, int] = {}
+        self._said_s = 0.0
         for name, consume in ((self._topic, self._consume), (self._topics.followers, self._consume_heartbeats)):
             topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
             app.agent(topic, concurrency=1, name=name)(consume)
@@ -144,16 +136,27 @@ class Monitor:
                         partition = self._partitions.get(number)
                         if partition is not None and not self._app.rebalancing:
                             partition.tick(self._taken(partition))
+                self._say()
         except Exception as error:
             fail(self._app, error)
             raise
+
+    def _say(self) -> None:
+        """How far behind the windows are."""
+        now = time.monotonic()
+        if now - self._said_s < SAY_EVERY_S:
+            return
+        self._said_s = now
+        windows = [model.windows for partition in self._partitions.values() for model in partition.models]
+        VITALS.gauge("open_windows", sum(state.open_windows for state in windows))
+        VITALS.gauge("watermark_delay_seconds", max((state.delay_ms for state in windows), default=0) / 1_000)
 
     async def _expect(self) -> None:
         """Take up partitions that may never say anything, for models whose silence is an alert."""
         for tp in list(self._app._assignment or ()):
             if tp.topic != self._topic or tp.partition in self._partitions:
                 continue
-            if _awaited(self._config, tp.partition):
+            if awaited(self._config, tp.partition):
                 async with self._lock(tp.partition):
                     if not self._app.rebalancing and tp in (self._app._assignment or ()):
                         await self._partition(tp.partition)
@@ -235,12 +238,17 @@ class _Partition:
         self._topics = Topics(config.kafka.topic_prefix)
         self._output = TransactionalOutput(config.kafka, f"{config.kafka.topic_prefix}{ROLE}-{tp.partition}")
         self._states: dict[str, dict[str, Any]] = {}
-        self._models: dict[str, _Model] = {}
+        self._models: dict[str, MonitoredModel] = {}
         self._sources = [ReadThrough(clock.now_ms()) for _ in range(config.kafka.partitions)]
         self._due: dict[str, list[ClosedWindow]] = {}
         self._wake = asyncio.Event()
         self._closing = False
         self._publisher: asyncio.Task[None] | None = None
+
+    @property
+    def models(self) -> Iterable[MonitoredModel]:
+        """Those that were heard of."""
+        return self._models.values()
 
     async def start(self) -> None:
         """Fence the predecessor, then read what it committed."""
@@ -252,7 +260,7 @@ class _Partition:
         stale = [
             key.removeprefix(f"{ROLE}/") for key, state in self._states.items() if state.get("stale", {}).get("told")
         ]
-        for name in (*_awaited(self._config, self.tp.partition), *stale):
+        for name in (*awaited(self._config, self.tp.partition), *stale):
             self._model(name)
         self._publisher = asyncio.create_task(self._publish_all())
 
@@ -266,6 +274,7 @@ class _Partition:
 
     def take(self, offset: int, value: bytes) -> None:
         """One profile record."""
+        VITALS.count("records")
         try:
             batch = decode("profile", value)
             model = self._model(batch["model"])
@@ -318,11 +327,11 @@ class _Partition:
             if closed or model.has_news:
                 self._publish(model, closed)
 
-    def _stale(self, model: _Model, read_until_ms: int) -> list[Stale]:
+    def _stale(self, model: MonitoredModel, read_until_ms: int) -> list[Stale]:
         champion = self._references.champion(model.name)
         return model.staleness.changes(champion, lambda v: self._references.knows(model.name, v), read_until_ms)
 
-    def _publish(self, model: _Model, closed: list[ClosedWindow]) -> None:
+    def _publish(self, model: MonitoredModel, closed: list[ClosedWindow]) -> None:
         self._due.setdefault(model.name, []).extend(closed)
         self._wake.set()
 
@@ -339,13 +348,15 @@ class _Partition:
                     if not self._due:
                         self._wake.clear()
                 await self._output.commit()
+                VITALS.count("transactions")
+                VITALS.count("alerts", len(alerts))
                 acknowledge(self._app, self.tp, free)
                 for alert in alerts:
                     log.info("%s: %s", alert["state"], alert["summary"])
         except Exception as error:
             fail(self._app, error)
 
-    async def _transaction(self, due: Sequence[tuple[_Model, list[ClosedWindow]]]) -> list[dict[str, Any]]:
+    async def _transaction(self, due: Sequence[tuple[MonitoredModel, list[ClosedWindow]]]) -> list[dict[str, Any]]:
         """Judge closed windows and produce what comes of them; returns the alerts."""
         self._output.begin()
         alerts = []
@@ -358,7 +369,7 @@ class _Partition:
                 self._output.produce(self._topics.state, f"{ROLE}/{key}", value, self.tp.partition)
         return alerts
 
-    async def _set_references(self, model: _Model) -> None:
+    async def _set_references(self, model: MonitoredModel) -> None:
         for version, reference in model.verdicts.take_references():
             chain = self._chains.get(model.name)
             if chain is None:
@@ -373,9 +384,10 @@ class _Partition:
                 self._output.produce(topic, key.decode(), value, number)
             log.info("%s@%d is compared with %s", model.name, version, reference.id)
 
-    async def _judge(self, model: _Model, closed: Sequence[ClosedWindow]) -> list[dict[str, Any]]:
+    async def _judge(self, model: MonitoredModel, closed: Sequence[ClosedWindow]) -> list[dict[str, Any]]:
         metrics: list[dict[str, Any]] = []
         alerts: list[dict[str, Any]] = []
+        VITALS.count("windows", len(closed))
         for window in closed:
             reference = await asyncio.to_thread(self._references.get, model.name, window.key.version)
             new_metrics, new_alerts = model.verdicts.judge(window, reference, clock.now_ms())
@@ -405,85 +417,12 @@ class _Partition:
             self._output.produce(self._topics.alerts, alert["fingerprint"], orjson.dumps(alert), self.tp.partition)
         return alerts
 
-    def _model(self, name: str) -> _Model | None:
+    def _model(self, name: str) -> MonitoredModel | None:
         if name not in self._models:
             if name not in self._config.models:
                 return None
             state = self._states.pop(f"{ROLE}/{name}", {})
             earlier = [key for key in self._states if key.startswith(f"{ROLE}/{name}/")]
             records = {key: self._states.pop(key) for key in earlier}
-            self._models[name] = _Model(name, self._config, self._nulls, state, records)
+            self._models[name] = MonitoredModel(name, self._config, self._nulls, state, records)
         return self._models[name]
-
-
-class _Model:
-    """Windows, silences and alerts of one model."""
-
-    def __init__(
-        self, name: str, config: Config, nulls: Nulls, state: dict[str, Any], records: dict[str, dict[str, Any]]
-    ) -> None:
-        model = config.models[name]
-        self.name = name
-        self.windows = WindowState(model.window, clock.now_ms(), state.get("windows"))
-        limits = {"inputs": model.absence.predictions, "performance": model.absence.labels}
-        self.absence = Absence({kind: limit for kind, limit in limits.items() if limit is not None}, clock.now_ms())
-        self.silences: list[Silence] = []
-        self.arrivals = Arrivals(model.window, clock.now_ms(), state.get("arrivals"))
-        self.arrived: list[Arrived] = []
-        self.staleness = Staleness(model.absence.stale, state.get("stale"))
-        self.stale: list[Stale] = []
-        self.followers = Followers(state.get("followers"))
-        self.served: dict[int, int] = {}
-        self.verdicts = Verdicts(name, model, nulls, state.get("verdicts"), records)
-        self.limits = limits_of(model)
-
-    def take(self, offset: int, batch: dict[str, Any], now_ms: int) -> list[ClosedWindow]:
-        """One profile record; returns the windows that it closed."""
-        closed = self.windows.step(offset, batch, now_ms)
-        self.arrived += self.arrivals.step(offset, batch, now_ms)
-        self.absence.hear((profile["kind"] for profile in batch["profiles"]), now_ms)
-        for profile in batch["profiles"]:
-            if profile["kind"] == "inputs":
-                # A producer's clock may be ahead, and would be heard for ever.
-                self.staleness.hear(int(profile["version"]), min(now_ms, int(profile["last_produced_ms"])))
-        return closed
-
-    def follow(self, instance: str, version: int | None, sent_ms: int) -> None:
-        """A service serves a version, or (None) has ended."""
-        if version is None:
-            self.followers.end(instance)
-            return
-        self.followers.hear(instance, version, sent_ms)
-        self.staleness.hear(version, sent_ms)
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to tell beside closed windows."""
-        return self.windows.has_late or bool(self.silences or self.stale or self.arrived or self.served)
-
-    def waits(self, now_ms: int) -> bool:
-        """Whether it matters what is unread."""
-        parts = (self.windows, self.absence, self.arrivals, self.staleness)
-        return any(part.waits(now_ms) for part in parts)
-
-    def snapshot(self) -> dict[str, Any]:
-        """The state record: what a successor needs beside the unacknowledged records."""
-        return {
-            "model": self.name,
-            "offset": self.windows.offset,
-            "windows": self.windows.snapshot(),
-            "verdicts": self.verdicts.snapshot(),
-            "stale": self.staleness.snapshot(),
-            "arrivals": self.arrivals.snapshot(),
-            "followers": self.followers.snapshot(),
-        }
-
-
-def _awaited(config: Config, partition: int) -> list[str]:
-    """Models of a partition whose silence is an alert."""
-    return [
-        name
-        for name, model in config.models.items()
-        if partition_of(name, config.kafka.partitions) == partition
-        and (model.absence.predictions is not None or model.absence.labels is not None)
-    ]

@@ -39,6 +39,7 @@ from trimtab.roles.notifier_input import Input
 from trimtab.roles.notifier_records import audit_of, concerned, given_up, notice_record, race_of
 from trimtab.roles.process import StopSignal
 from trimtab.roles.transactions import TransactionalOutput
+from trimtab.roles.vitals import VITALS
 
 __all__ = ["Notifier", "run"]
 
@@ -55,6 +56,7 @@ def run(config: Config, instance: str) -> None:
     """Stand by, and act when it is this one's turn, until SIGTERM; raises a TrimtabError when it cannot go on."""
     connect(config.kafka)
     group = f"{config.kafka.topic_prefix}{ROLE}"
+    VITALS.gauge("acting", 0)
     leadership = Leadership(config.kafka, group, instance, Topics(config.kafka.topic_prefix).alerts)
     with StopSignal() as stop:
         try:
@@ -68,11 +70,13 @@ def run(config: Config, instance: str) -> None:
 def act(config: Config, go_on: Callable[[], bool]) -> None:
     """Be the notifier for as long as ``go_on()`` says so; raises KafkaError."""
     log.info("this process tells of alerts now")
+    VITALS.gauge("acting", 1)
     notifier = Notifier(config, senders_of(config.alerting))
     try:
         while go_on():
             notifier.turn(WAIT_S)
     finally:
+        VITALS.gauge("acting", 0)
         notifier.close()
 
 
@@ -134,6 +138,7 @@ class Notifier:
             self._output.close()
 
     def _take(self, topic: str, message: Message, now_ms: int) -> None:
+        VITALS.count("records")
         partition, offset = message.partition(), message.offset()
         place = f"{topic}/{partition}"
         new = offset >= self._offsets.get(place, 0)
@@ -178,10 +183,12 @@ class Notifier:
         now_ms = clock.now_ms()
         self._under_way.discard(notice.id)
         if error is None:
+            VITALS.count("notices")
             record = notice_record(self._desk.sent(notice.id), "sent", None, now_ms)
             log.info("%s was told: %s, %d alerts", notice.target, notice.reason, len(notice.alerts))
         else:
             lost = self._desk.failed(notice.id, now_ms, final=error.final, after_ms=error.after_ms)
+            VITALS.count("notice_retries" if lost is None else "notices_lost")
             if lost is None:
                 log.warning("%s was not told, tried again: %s", notice.target, error)
                 return
@@ -226,6 +233,7 @@ class Notifier:
         for topic, key, value, partition in self._records:
             self._output.produce(topic, key, value, None if partition < 0 else partition)
         self._output.store()
+        VITALS.count("transactions")
         self._records.clear()
         self._offsets = dict(self._read)
 

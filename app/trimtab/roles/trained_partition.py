@@ -60,6 +60,7 @@ from trimtab.roles.trainer_records import (
     publish_serving,
 )
 from trimtab.roles.transactions import TransactionalOutput
+from trimtab.roles.vitals import VITALS
 from trimtab.sequential.watch import alarm_record
 from trimtab.training import (
     Appointment,
@@ -104,6 +105,11 @@ class TrainedModel:
     held: list[Callable[[], Any]] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     standing: Standing = field(default_factory=Standing)
+
+    @property
+    def has_race(self) -> bool:
+        """Whether a race is run or prepared."""
+        return self.trainer.state.race is not None or self.trainer.state.preparing is not None
 
 
 class TrainedPartition:
@@ -191,6 +197,7 @@ class TrainedPartition:
             if made:
                 entries = await asyncio.get_running_loop().run_in_executor(None, self._prepare, model, made)
             await self._transaction(write)
+        VITALS.count("alerts", len(alerts))
         for alert in alerts:
             log.info("%s: %s", alert["state"], alert["summary"])
         for acknowledge in held:
@@ -339,6 +346,7 @@ class TrainedPartition:
             self._output.commit_now()
 
         await self._output.call(run)
+        VITALS.count("transactions")
 
     def _produce(self, topic: str, key: str, value: bytes) -> None:
         self._output.producer.produce(topic, value, key.encode(), self.number)

@@ -16,6 +16,7 @@ from typing import Any
 import faust
 import orjson
 
+from trimtab import clock
 from trimtab.config import Config
 from trimtab.events import EventError, dead_letter
 from trimtab.kafka.clients import connect
@@ -26,6 +27,7 @@ from trimtab.roles.orders import Shelf, decide, order_of
 from trimtab.roles.replays import Replays
 from trimtab.roles.trained_partition import TrainedModel, TrainedPartition
 from trimtab.roles.trainer_metrics import metrics_of
+from trimtab.roles.vitals import VITALS
 from trimtab.training import Decision, Trigger, read_batch
 
 __all__ = ["run"]
@@ -106,8 +108,9 @@ class TrainerRole:
         if now - self._told.get(partition.number, 0.0) < TELL_EVERY_S:
             return
         self._told[partition.number] = now
+        VITALS.gauge("races", sum(of.has_race for one in self._partitions.values() for of in one.models.values()))
         for name, model in partition.models.items():
-            partition.tell(metrics_of(model.trainer, self._replays.learnt(name), time.time_ns() // 1_000_000))
+            partition.tell(metrics_of(model.trainer, self._replays.learnt(name), clock.now_ms()))
 
     async def _partition(self, number: int) -> TrainedPartition:
         async with self._opening:
@@ -131,7 +134,10 @@ class TrainerRole:
             begun = model.trainer.on_replayed(await self._replays.results(model.trainer))
             await self._carry_out(partition, model, begun)
         decisions = model.trainer.on_batch(batch)
+        VITALS.count("records")
+        VITALS.count("examples", len(batch.examples))
         model.last_produced_ms = int(batch.examples.produced_ms.max(initial=model.last_produced_ms))
+        VITALS.gauge("learning_delay_seconds", (clock.now_ms() - model.last_produced_ms) / 1_000)
         model.held.append(functools.partial(self._acknowledge, message))
         if decisions or model.trainer.has_alarms:
             await self._carry_out(partition, model, decisions)
@@ -187,6 +193,7 @@ class TrainerRole:
         await self._carry_out(partition, model, decide(model.trainer, ordered, found))
 
     async def _carry_out(self, partition: TrainedPartition, model: TrainedModel, decisions: list[Decision]) -> None:
+        VITALS.count("decisions", len(decisions))
         for decision in decisions:
             log.info("%s: %s", model.trainer.name, _short(decision))
         await partition.commit(model, decisions)

@@ -121,6 +121,12 @@ class Clocks:
         found = [self._as_of(partition, read_until_ms) for partition in holding]
         return None if None in found else min(time_ms for time_ms in found if time_ms is not None)
 
+    @property
+    def delay_ms(self) -> int:
+        """Event time between the newest event and the watermark; 0 while there is none, or when all are idle."""
+        watermark = self.watermark()
+        return 0 if watermark is None else max(self._times.values()) - watermark
+
     def ahead(self) -> int | None:
         """Where the watermark will be if nothing is unread of the idle partitions."""
         holding = self._holding()

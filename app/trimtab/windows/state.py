@@ -132,6 +132,11 @@ class WindowState:
         return late
 
     @property
+    def delay_ms(self) -> int:
+        """Event time by which the watermark of the slower kind of window is behind the newest event."""
+        return max((clocks.delay_ms for clocks in self._clocks.values()), default=0)
+
+    @property
     def has_late(self) -> bool:
         """There are late events to report."""
         return bool(self._late)

@@ -26,6 +26,7 @@ TOKENS = {
     "bob": {"role": "read", "sha256": token_sha256("tt_read")},
 }
 OPERATOR = {"Authorization": "Bearer tt_operator"}
+ExtraRoutes = Callable[[Site], Iterable[web.RouteDef]]
 READER = {"Authorization": "Bearer tt_read"}
 
 
@@ -66,7 +67,7 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    config: Config, store: Store, limits: Limits | None = None, extra_routes: Iterable[web.RouteDef] = ()
+    config: Config, store: Store, limits: Limits | None = None, extra_routes: ExtraRoutes = lambda _: ()
 ) -> AsyncIterator[Served]:
     """The application on a free port of loopback."""
     actions = Ordered(config)
@@ -78,7 +79,7 @@ async def served(
         Gatekeeper(config.dashboard.tokens, b"k" * 32),
         Hub(asyncio.get_running_loop(), "e"),
     )
-    listener = Listener(make_app(site, extra_routes), "127.0.0.1", 0, limits)
+    listener = Listener(make_app(site, extra_routes(site)), "127.0.0.1", 0, limits)
     site.port = await listener.start()
     try:
         async with ClientSession() as client:
@@ -89,11 +90,17 @@ async def served(
         site.threads.shutdown()
 
 
-def run(config: Config, store: Store, test: Callable[[Served], Awaitable[None]], limits: Limits | None = None) -> None:
+def run(
+    config: Config,
+    store: Store,
+    test: Callable[[Served], Awaitable[None]],
+    limits: Limits | None = None,
+    extra_routes: ExtraRoutes = lambda _: (),
+) -> None:
     """Run a test against it."""
 
     async def whole() -> None:
-        async with served(config, store, limits) as one:
+        async with served(config, store, limits, extra_routes) as one:
             await test(one)
 
     asyncio.run(whole())

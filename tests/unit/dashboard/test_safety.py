@@ -27,11 +27,6 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    return config_of(tmp_path_factory.mktemp("guarded"), tokens=TOKENS, hosts=["monitor.example.com"])
-
-
 def test_another_address_than_loopback_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"host: 0\.0\.0\.0 can be reached by others, so a token is needed"):
         config_of(tmp_path, host="0.0.0.0")
@@ -279,10 +274,10 @@ def test_further_routes_are_guarded_as_all_are(guarded: Config, store: Store) ->
         return web.Response(text="more")
 
     async def test() -> None:
-        async with served(guarded, store, extra_routes=[web.get("/metrics", more)]) as one:
-            assert (await one.get("/metrics"))[0] == 401
-            assert (await one.get("/metrics", Host="evil.test", **READER))[0] == 421
-            assert (await one.get("/metrics", **READER))[:2] == (200, "more")
+        async with served(guarded, store, extra_routes=lambda _: [web.get("/more", more)]) as one:
+            assert (await one.get("/more"))[0] == 401
+            assert (await one.get("/more", Host="evil.test", **READER))[0] == 421
+            assert (await one.get("/more", **READER))[:2] == (200, "more")
 
     asyncio.run(test())
 
@@ -294,8 +289,8 @@ def test_a_fault_of_ours_is_told_in_the_log_alone(
         raise ZeroDivisionError("hidden")
 
     async def test() -> None:
-        async with served(guarded, store, extra_routes=[web.get("/metrics", fails)]) as one:
-            status, body, said = await one.get("/metrics", **READER)
+        async with served(guarded, store, extra_routes=lambda _: [web.get("/more", fails)]) as one:
+            status, body, said = await one.get("/more", **READER)
             assert (status, "hidden" in body) == (500, False)
             assert "default-src 'none'" in said["Content-Security-Policy"]
 

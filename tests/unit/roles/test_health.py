@@ -7,7 +7,9 @@ from trimtab.roles.health import health_record
 
 
 def test_the_record_has_its_schema() -> None:
-    record = health_record("monitor", "2", started_ms=5, now_ms=9, cpu_s=1.25, rss_bytes=1 << 30)
+    record = health_record(
+        "monitor", "2", started_ms=5, now_ms=9, counters={"cpu_seconds": 1.25}, gauges={"rss_bytes": 2.0**30}
+    )
     assert decode("health", encode("health", record)) == record
     assert (record["pid"], record["counters"], record["gauges"]) == (
         os.getpid(),

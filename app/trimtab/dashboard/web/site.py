@@ -27,7 +27,10 @@ Made = TypeVar("Made")
 
 @dataclass
 class Site:
-    """One dashboard. ``read_share`` says how much of the log is read; ``port`` is 0 until we listen."""
+    """One dashboard. ``read_share`` says how much of the log is read; ``port`` is 0 until we listen.
+
+    ``remembered`` are rows of the fleet's page, ``exported`` samples for Prometheus.
+    """
 
     config: Config
     queries: Queries
@@ -39,6 +42,7 @@ class Site:
     trust: Trust = TRUSTING
     port: int = 0
     remembered: Remembered = field(default_factory=Remembered)
+    exported: Remembered = field(default_factory=Remembered)
     # SQLite and Kafka block; these threads do, and the loop goes on.
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "dashboard"))
 
@@ -50,6 +54,7 @@ class Site:
     def changed(self, names: set[str]) -> None:
         """Something changed, such as ``metrics/credit``; from any thread."""
         self.remembered.forget(names)
+        self.exported.forget(names)
         self.hub.tell(names)
 
     async def apart(self, make: Callable[[], Made]) -> Made:
