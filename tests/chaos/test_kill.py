@@ -53,6 +53,21 @@ def settled(results: Results, stream: list[Row]) -> list[str]:
     return problems(results, stream)[:20]
 
 
+def seen(results: Results) -> str:
+    """What helps to find out what is missing, and whether it was only slow."""
+    metrics = results.metrics()
+    told = {
+        name: [
+            (metric["model"], metric["version"], metric["start_ms"], metric["value"])
+            for metric in metrics
+            if metric["statistic"] == name and not metric["segment"] and metric["feature"] is None
+        ]
+        for name in ("events", "labelled", "late_events", "late_labelled")
+    }
+    totals = {name: dict(counted(metrics, (name,))) for name in told}
+    return f"told {totals}, profiled {results.profiled()}, windows {told}"
+
+
 @pytest.mark.timeout(240)
 def test_each_role_is_killed_once(kafka: KafkaConfig, tmp_path: Path, chaos_seed: int) -> None:
     rng = random.Random(chaos_seed)
@@ -73,12 +88,7 @@ def test_each_role_is_killed_once(kafka: KafkaConfig, tmp_path: Path, chaos_seed
         play(config, stream, RATE, kill)
         found = settled(results, stream)
         restarts = supervisor.restarts()
-    told = {
-        name: counted(results.metrics(), (name,)) for name in ("events", "labelled", "late_events", "late_labelled")
-    }
-    assert found == [], (
-        f"{found}; told {told}, profiled {results.profiled()}; seed {chaos_seed}, kills {kills}, restarts {restarts}"
-    )
+    assert found == [], f"{found}; {seen(results)}; seed {chaos_seed}, kills {kills}, restarts {restarts}"
     assert {name: count for name, count in restarts.items() if count} == {f"{role}-1": 1 for role in ROLES}
     assert len(results.version_keys()) >= len(MODELS)
 
@@ -105,4 +115,4 @@ def test_a_second_process_joins_and_the_first_leaves(kafka: KafkaConfig, tmp_pat
         assert [process.poll() for process in second] == [None] * 3
     finally:
         stop_roles([*first, *second])
-    assert found == []
+    assert found == [], f"{found}; {seen(results)}"

@@ -74,7 +74,7 @@ def test_a_scraper_gets_the_format_that_it_asks_for(fleet_config: Config, store:
     async def test(one: Served) -> None:
         status, text, said = await one.get("/metrics")
         assert (status, said["Content-Type"].partition(";")[0]) == (200, "text/plain")
-        plain = list(parser.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+        plain = list(parser.text_string_to_metric_families(text))
         status, text, said = await one.get("/metrics", Accept="application/openmetrics-text;version=1.0.0")
         assert (status, said["Content-Type"].partition(";")[0]) == (200, "application/openmetrics-text")
         modern = list(openmetrics.text_string_to_metric_families(text))
