@@ -77,7 +77,7 @@ def test_a_scraper_gets_the_format_that_it_asks_for(fleet_config: Config, store:
         plain = list(parser.text_string_to_metric_families(text))
         status, text, said = await one.get("/metrics", Accept="application/openmetrics-text;version=1.0.0")
         assert (status, said["Content-Type"].partition(";")[0]) == (200, "application/openmetrics-text")
-        modern = list(openmetrics.text_string_to_metric_families(text))
+        modern = list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
         names = [{sample.name for family in families for sample in family.samples} for families in (plain, modern)]
         assert names[0] == names[1] <= FAMILIES.keys()
         incidents = [s for family in plain if family.name == "trimtab_incidents_firing" for s in family.samples]
