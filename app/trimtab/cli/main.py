@@ -25,6 +25,7 @@ from trimtab.cli import (
     reference,
     registry,
     showing,
+    top,
 )
 from trimtab.errors import ConfigError, TrimtabError
 
@@ -64,6 +65,7 @@ def make_app(first: str = "") -> typer.Typer:
         reference,
         registry,
         showing,
+        top,
     ):
         module.register(app)
     return app

@@ -132,6 +132,8 @@ class Verdicts:
             self._remember(window, None, [], [])
             return metrics, []
         own = reference.segment(key.segment)
+        if own is not None and (value := performance.estimated_accuracy(window.profile, own)) is not None:
+            metrics.append(self._metric(key, None, performance.ESTIMATED, value, count, status))
         against, verdicts = self._drifted(window, reference, own)
         # One that only says in which frames to profile has no values.
         known = own if own is not None and own.profile.count else against

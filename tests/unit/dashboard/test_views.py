@@ -7,6 +7,7 @@ import pytest
 from tests.browser import world
 from tests.unit.dashboard.worlds import SOURCE, put, view_world
 from trimtab.config import Config
+from trimtab.dashboard.pages.charts import performance
 from trimtab.dashboard.store import Store
 from trimtab.dashboard.store.queries import Window
 from trimtab.dashboard.views import audit, fleet, heat, incidents, model, silences, system
@@ -129,3 +130,14 @@ def test_who_has_not_been_heard_is_late(fleet_config: Config, tmp_path: Path) ->
         assert {row["late"] for row in view["processes"]} == {late}
         assert [row["late"] for row in view["followers"]] == [late]
     store.close()
+
+
+def test_estimated_stands_beside_realised_accuracy(looked: World) -> None:
+    choice = choose({"last": "all"}, None)
+    view = model.model(looked, "credit", choice)
+    assert len(view["estimated"]) == len(view["performance"])
+    assert "estimated_accuracy" not in view["metrics"]
+    assert model.model(looked, "pricing", choice)["estimated"] == []
+    page = performance(view)
+    assert "estimated" in page
+    assert "estimated" not in performance(model.model(looked, "pricing", choice))

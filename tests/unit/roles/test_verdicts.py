@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,15 @@ from pydantic import ValidationError
 from trimtab.config import ModelConfig, QualitySpec
 from trimtab.drift import Nulls
 from trimtab.events import decode, encode
-from trimtab.profiles import WindowProfile
+from trimtab.profiles import (
+    IDENTITY,
+    PREDICTION,
+    SCORE,
+    CategoricalProfile,
+    NumericProfile,
+    Reference,
+    WindowProfile,
+)
 from trimtab.roles.verdicts import Verdicts
 from trimtab.windows import Arrived, Champion, ClosedWindow, Stale, WindowKey
 
@@ -134,3 +143,14 @@ def test_it_is_off_unless_it_is_asked_for() -> None:
         assert found.stream.volume([closed(start, 100 * (start % 2))], 0) == ([], [])
     with pytest.raises(ValidationError, match="windows by count"):
         counting({"size": "1m", "count": 1000})
+
+
+def test_accuracy_is_estimated_where_scores_and_the_reference_allow_it() -> None:
+    scores = NumericProfile.of(np.array([0.9, 0.8, 0.1] * 50), IDENTITY)
+    profile = WindowProfile(150, {SCORE: scores}, {PREDICTION: CategoricalProfile({"0": 50, "1": 100})})
+    window = ClosedWindow(WindowKey("inputs", 1, "r", "", 0, 60_000), profile, 0, {})
+    found = verdicts().judge(window, Reference("r", profile, {"accuracy": 0.75}), 0)[0]
+    [estimated] = [metric for metric in found if metric["statistic"] == "estimated_accuracy"]
+    assert (estimated["value"], estimated["count"], estimated["status"]) == (pytest.approx(0.75), 150, "ok")
+    unknown = verdicts().judge(window, Reference("r", profile, {}), 0)[0]
+    assert [metric for metric in unknown if metric["statistic"] == "estimated_accuracy"] == []

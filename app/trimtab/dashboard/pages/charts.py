@@ -10,15 +10,16 @@ import orjson
 from trimtab.dashboard.html import Html, tag
 from trimtab.dashboard.svg import Line, bars, chart
 from trimtab.dashboard.views.heat import Cell
-from trimtab.dashboard.views.model import Point, Promotion, RaceNumber
+from trimtab.dashboard.views.model import ModelView, Point, Promotion, RaceNumber
 
 __all__ = ["histograms", "performance", "races"]
 
 
-def performance(points: Sequence[Point], promotions: Sequence[Promotion], metric: str, limit: float | None) -> Html:
-    """A metric over time: a line for each version, a mark for each promotion, the limit across."""
-    lines = by_version(points)
-    marks = marks_of(promotions)
+def performance(view: ModelView) -> Html:
+    """A metric over time: a line for each version, its estimate, a mark for each promotion, the limit across."""
+    metric, limit = view["metric"], view["limit"]
+    lines = by_version(view["performance"]) + estimate_of(view["estimated"])
+    marks = marks_of(view["promotions"])
     spec = {
         "lines": [_wire(line) for line in lines],
         "marks": [{"x": at, "text": said} for at, said in marks],
@@ -35,6 +36,11 @@ def by_version(points: Sequence[Point]) -> list[Line]:
         Line(f"version {version}", [(p["end_ms"], p["value"]) for p in points if p["version"] == version])
         for version in versions
     ]
+
+
+def estimate_of(points: Sequence[Point]) -> list[Line]:
+    """What was expected before labels came, whatever the version."""
+    return [Line("estimated", [(p["end_ms"], p["value"]) for p in points])] if points else []
 
 
 def marks_of(promotions: Sequence[Promotion]) -> list[tuple[int, str]]:

@@ -113,9 +113,11 @@ def _choice(view: ModelView, choice: Choice) -> Html:
 def _performance(view: ModelView) -> Html:
     metric = view["metric"]
     title = f"{metric} by version" + (f", {view['segment']}" if view["segment"] else "")
-    drawn = charts.performance(view["performance"], view["promotions"], metric, view["limit"])
+    drawn = charts.performance(view)
+    estimates = {(point["end_ms"], point["version"]): point["value"] for point in view["estimated"]}
     rows = [
-        (when(point["end_ms"]), point["version"], formats.number(point["value"]), formats.whole(point["count"]),
+        (when(point["end_ms"]), point["version"], formats.number(point["value"]),
+         formats.number(estimates.get((point["end_ms"], point["version"]))), formats.whole(point["count"]),
          state_mark(point["status"]))
         for point in reversed(view["performance"][-200:])
     ]  # fmt: skip
@@ -123,7 +125,9 @@ def _performance(view: ModelView) -> Html:
         "details",
         tag("summary", "Numbers"),
         table(
-            ("Window's end", ("Version", "num"), (metric, "num"), ("Labelled", "num"), "Verdict"), rows, caption=title
+            ("Window's end", ("Version", "num"), (metric, "num"), ("Estimated", "num"), ("Labelled", "num"), "Verdict"),
+            rows,
+            caption=title,
         ),
     )
     return tag("section", tag("h2", "Performance"), drawn, numbers if rows else None)

@@ -35,12 +35,17 @@ def _processes(view: SystemView) -> Html:
                 ", ".join(f"{name} {formats.number(v)}" for name, v in sorted(row["gauges"].items())),
                 class_="text",
             ),
+            tag(
+                "span",
+                ", ".join(f"{name} {formats.number(v)}" for name, v in sorted(row["counters"].items())),
+                class_="text",
+            ),
         )
         for row in view["processes"]
     ]
     more = tag("span", tag("a", "JSON", href="?format=json"), " ", tag("a", "CSV", href="?format=csv"), class_="more")
     nothing = "No process has told of itself in this log yet."
-    columns = ("State", "Process", "Where", "Release", ("Up for", "num"), ("Heard", "num"), "Gauges")
+    columns = ("State", "Process", "Where", "Release", ("Up for", "num"), ("Heard", "num"), "Now", "Since its start")
     shown = table(columns, rows, caption="Processes", nothing=nothing)
     return tag("section", tag("div", tag("h1", "System"), more, class_="title"), shown)
 

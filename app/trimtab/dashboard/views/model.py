@@ -13,6 +13,7 @@ from trimtab.dashboard.views.heat import Cell, Heat, HeatRow, cell, heat
 from trimtab.dashboard.views.incidents import IncidentRow, rows_of
 from trimtab.dashboard.views.period import Choice
 from trimtab.dashboard.views.world import World, metric_of
+from trimtab.performance import ESTIMATED, HIGHER_IS_BETTER
 
 __all__ = ["Cell", "Heat", "HeatRow", "ModelView", "Point", "Promotion", "RaceNumber", "SegmentRow", "model"]
 
@@ -20,7 +21,7 @@ RACES = (
     "race_loss", "race_evidence", "replayed_share", "loss_difference", "harm_evidence", "loss", "champion_loss",
 )  # fmt: skip
 _NOT_METRICS = frozenset({"events", "labelled", "late_events", "late_labelled", "false_alarm_level",
-                          "false_alarms_spent", "volume"})  # fmt: skip
+                          "false_alarms_spent", "volume", ESTIMATED})  # fmt: skip
 _RACE_MS = 86_400_000
 
 
@@ -81,6 +82,7 @@ class ModelView(TypedDict):
     versions: list[int]
     limit: float | None
     performance: list[Point]
+    estimated: list[Point]
     promotions: list[Promotion]
     heat: Heat
     cell: Cell | None
@@ -116,6 +118,7 @@ def model(world: World, name: str, choice: Choice) -> ModelView:
         "versions": versions,
         "limit": _limit(world, name, metric) if not choice.segment else None,
         "performance": _points(numbers, metric),
+        "estimated": _points(numbers, ESTIMATED) if metric == "accuracy" else [],
         "promotions": promotions(world, name),
         "heat": heat(drifts, spec.features),
         "cell": cell(world, name, choice),
@@ -152,8 +155,6 @@ def _limit(world: World, name: str, metric: str) -> float | None:
         return None
     before = world.reference_metrics(name).get(metric)
     if test.max_drop is not None and before is not None:
-        from trimtab.performance import HIGHER_IS_BETTER
-
         return before - test.max_drop if HIGHER_IS_BETTER[metric] else before + test.max_drop
     return test.limit
 
