@@ -52,6 +52,7 @@ class Reader:
         self._ends: dict[Place, int] = {}
         self._began: dict[Place, int] = {}
         self._positions: dict[Place, int] = {}
+        self._ended: dict[Place, int] = {}
         self._thread = threading.Thread(target=self._run, name="dashboard-reader", daemon=True)
 
     def start(self) -> None:
@@ -90,6 +91,7 @@ class Reader:
         source = consumer(self._config.kafka, "trimtab-dashboard", enable_partition_eof=True, fetch_wait_max_ms=50)
         try:
             source.assign(self._places(source))
+            self._ended.clear()
             while not self._stop.is_set():
                 batch: Batch = {}
                 first = source.poll(_POLL_S)
@@ -98,6 +100,9 @@ class Reader:
                     self._gather_more(source, batch)
                 if batch:
                     self._write(batch)
+                # Only now: what comes before these ends is in the store.
+                self._positions |= self._ended
+                self._ended.clear()
                 self._store.prune(clock.now_ms())
         finally:
             source.close()
@@ -166,7 +171,7 @@ class Reader:
                 batch.setdefault(message.topic()[cut:], []).append(taken)
             elif error.code() == RawError._PARTITION_EOF:
                 # Markers of transactions leave gaps at the end.
-                self._positions[message.topic()[cut:], message.partition()] = message.offset()
+                self._ended[message.topic()[cut:], message.partition()] = message.offset()
             elif not error.retriable():
                 log.warning("%s[%s]: %s", message.topic(), message.partition(), error.str())
 

@@ -16,10 +16,13 @@ import numpy as np
 from trimtab.profiles import PREDICTION, SCORE, CategoricalProfile, NumericProfile, Reference, WindowProfile
 from trimtab.profiles.cells import cell_bounds
 
-__all__ = ["ESTIMATED", "estimated_accuracy", "expected_accuracy"]
+__all__ = ["ESTIMATED", "EXPECTED", "estimated_accuracy", "expected_accuracy"]
 
 ESTIMATED = "estimated_accuracy"
 """Statistic of the metric records."""
+
+EXPECTED = "expected_accuracy"
+"""Among a reference's metrics: what the scores alone said of the examples that gave its accuracy."""
 
 _POSITIVE, _NEGATIVE = "1", "0"
 _ROUNDING = 1e-6  # how far beyond [0, 1] a softmax may round
@@ -30,7 +33,7 @@ def estimated_accuracy(window: WindowProfile, reference: Reference) -> float | N
 
     None where a score is missing or no probability, or the accuracy on the reference is not known.
     """
-    now, before = expected_accuracy(window), expected_accuracy(reference.profile)
+    now, before = expected_accuracy(window), reference.metrics.get(EXPECTED, expected_accuracy(reference.profile))
     realised = reference.metrics.get("accuracy")
     if now is None or before is None or realised is None:
         return None

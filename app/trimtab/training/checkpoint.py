@@ -192,7 +192,7 @@ def decode_state(
         anchors=Anchors.from_wire(head["anchors"]) if "anchors" in head else Anchors(),
         preparing=Preparing.from_wire(head["preparing"]) if head.get("preparing") is not None else None,
         change=ChangePoint.from_wire(change, models[change["detector"]]) if change is not None else None,
-        first_performance=PerformanceProfile.from_wire(first) if first is not None else None,
+        first_performance=_first_of(first),
         # Checkpoints of older versions have none.
         sequential=_sequential_from_wire(head.get("sequential"), models),
         inventory=(
@@ -231,3 +231,10 @@ def _sequential_from_wire(wire: dict[str, Any] | None, models: list[Any]) -> Seq
         for key, watch in wire["watches"].items()
     }
     return SequentialState(wire["version"], watches)
+
+
+def _first_of(wire: dict[str, Any] | None) -> Tally | None:
+    """What the first version was counted by; earlier releases kept its performance alone."""
+    if wire is None:
+        return None
+    return Tally.from_wire(wire) if "bins" in wire else Tally(performance=PerformanceProfile.from_wire(wire))

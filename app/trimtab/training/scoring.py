@@ -9,8 +9,8 @@ from trimtab.config import ModelConfig
 from trimtab.training.lineage import LearntRange
 from trimtab.training.race import Candidate
 from trimtab.training.state import PastChampion, Proposal, TrainerState
-from trimtab.training.tally import profile_of
-from trimtab.training.task import Label, Prediction, Task
+from trimtab.training.tally import Tally
+from trimtab.training.task import Label, Task
 
 __all__ = ["Scoring"]
 
@@ -34,7 +34,6 @@ class Scoring:
         self._state = state
         self._online = config.mode == "online"
         self._known = config.protected_values
-        self._first: list[tuple[Label, Prediction]] = []
 
     def plan(self) -> tuple[Score | None, list[LearntRange]]:
         """What is done with each example of a record before it is learnt, and which models are asked to predict it."""
@@ -54,12 +53,9 @@ class Scoring:
 
     def settle(self) -> None:
         """Count what the examples of one batch left."""
-        if self._first:
-            profile, before = profile_of(self._config.task, self._first), self._state.first_performance
-            self._state.first_performance = profile if before is None else before.merge(profile)
-            self._first = []
-        race = self._state.race
-        for tally in [] if race is None else [race.champion, *(one.tally for one in race.candidates)]:
+        first, race = self._state.first_performance, self._state.race
+        told = [] if race is None else [race.champion, *(one.tally for one in race.candidates)]
+        for tally in [*told, *([] if first is None else [first])]:
             tally.settle(self._config.task)
 
     def _compared(self) -> bool:
@@ -109,7 +105,8 @@ class Scoring:
 
         Only the second half of the examples counts, when the model has learnt something.
         """
-        self._first.append((label, self._task.predict(self._state.lineage.model, x)))
+        first = self._state.first_performance = self._state.first_performance or Tally()
+        first.take(self._task.predict(self._state.lineage.model, x), label, 0.0)
 
     def _loss(self, model: Any, x: dict[str, Any], label: Label) -> float:
         return self._task.loss(self._task.predict(model, x), label)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trimtab.profiles import PerformanceProfile
 from trimtab.sequential.watch import SequentialState
 from trimtab.training.anchors import Anchors
 from trimtab.training.betting import BettingTest
@@ -14,6 +13,7 @@ from trimtab.training.inventory import Inventory
 from trimtab.training.lineage import Lineage
 from trimtab.training.preparing import Preparing
 from trimtab.training.race import Candidate, Race, Trigger
+from trimtab.training.tally import Tally
 
 __all__ = ["PastChampion", "Proposal", "Shadow", "TrainerState", "lineages_of"]
 
@@ -93,7 +93,7 @@ class TrainerState:
     raced_count: int = 0
     starts_ms: list[int] = field(default_factory=list)
     event_time_ms: int = 0
-    first_performance: PerformanceProfile | None = None
+    first_performance: Tally | None = None
     sequential: SequentialState = field(default_factory=SequentialState)
     inventory: Inventory = field(default_factory=Inventory)
     anchors: Anchors = field(default_factory=Anchors)

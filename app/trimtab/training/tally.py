@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from trimtab.performance import EXPECTED
 from trimtab.performance import metrics as performance_metrics
 from trimtab.profiles import PerformanceProfile
 from trimtab.training.task import Label, Prediction, TaskName
@@ -81,8 +82,16 @@ class Tally:
         kept[2] += came_true
 
     def metrics(self, task: TaskName) -> dict[str, float]:
-        """As :func:`trimtab.performance.metrics` has them."""
-        return performance_metrics(self.performance, task)
+        """As :func:`trimtab.performance.metrics` has them; of a binary task also ``expected_accuracy``.
+
+        That is the mean probability of what was predicted, by which later estimates are corrected.
+        """
+        found = performance_metrics(self.performance, task)
+        if task == "binary" and (count := sum(n for n, _, _ in self.bins)):
+            half = _BINS // 2
+            right = [p if at >= half else n - p for at, (n, p, _) in enumerate(self.bins)]
+            found[EXPECTED] = math.fsum(right) / count
+        return found
 
     @property
     def calibration_error(self) -> float:

@@ -23,7 +23,6 @@ from typing import Any
 
 from trimtab.config import ModelConfig
 from trimtab.errors import TrainingError
-from trimtab.performance import metrics as performance_metrics
 from trimtab.sequential.watch import Alarm, Sequential
 from trimtab.training import gates
 from trimtab.training.candidates import candidate_of, plan, recent_needed, replayed
@@ -256,8 +255,8 @@ class Trainer:
         passed = gates.size_gate(self.config, state.lineage.model)
         if not passed.passed:
             return [_note("refused", trigger, {"reason": passed.why, "bytes": passed.value, "limit": passed.limit})]
-        profile = state.first_performance
-        metrics = performance_metrics(profile, self.config.task) if profile is not None else {}
+        first = state.first_performance
+        metrics = first.metrics(self.config.task) if first is not None else {}
         state.first_performance = None
         return [self._succession.first(metrics, [passed])]
 
