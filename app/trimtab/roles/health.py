@@ -18,7 +18,7 @@ from trimtab.config import Config
 from trimtab.errors import KafkaError
 from trimtab.kafka.clients import producer
 from trimtab.kafka.topics import Topics
-from trimtab.roles.vitals import VITALS
+from trimtab.roles.vitals import OF_ROLE, VITALS
 
 __all__ = ["EVERY_S", "HealthBeat", "health_record"]
 
@@ -87,7 +87,7 @@ class HealthBeat:
                 self._instance,
                 started_ms=self._started_ms,
                 now_ms=clock.now_ms(),
-                counters={"cpu_seconds": cpu_s, **counters},
+                counters={"cpu_seconds": cpu_s, **dict.fromkeys(OF_ROLE[self._role], 0.0), **counters},
                 gauges={"rss_bytes": float(_rss_bytes()), **gauges},
             )
             _produce(writer, topic, orjson.dumps(record), key)

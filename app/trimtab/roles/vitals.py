@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-__all__ = ["COUNTERS", "GAUGES", "VITALS", "Vitals"]
+__all__ = ["COUNTERS", "GAUGES", "OF_ROLE", "VITALS", "Vitals"]
 
 COUNTERS: Final = {
     "cpu_seconds": "Processor time, user and system.",
@@ -34,6 +34,16 @@ GAUGES: Final = {
     "acting": "1 for the notifier that acts, 0 for one that stands by.",
 }
 """Every gauge and what it says."""
+
+
+OF_ROLE: Final = {
+    "collector": ("records", "events", "examples", "refused", "transactions", "transaction_retries"),
+    "monitor": ("records", "windows", "alerts", "transactions"),
+    "trainer": ("records", "examples", "alerts", "decisions", "transactions"),
+    "notifier": ("records", "notices", "notice_retries", "notices_lost", "transactions"),
+    "dashboard": ("records",),
+}
+"""What each role counts; it is told as 0 before it is 1, or nobody would see the first."""
 
 
 class Vitals:

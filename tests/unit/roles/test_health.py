@@ -4,6 +4,8 @@ import os
 
 from trimtab.events import decode, encode
 from trimtab.roles.health import health_record
+from trimtab.roles.supervisor import ROLES
+from trimtab.roles.vitals import COUNTERS, OF_ROLE
 
 
 def test_the_record_has_its_schema() -> None:
@@ -16,3 +18,8 @@ def test_the_record_has_its_schema() -> None:
         {"cpu_seconds": 1.25},
         {"rss_bytes": 2.0**30},
     )
+
+
+def test_every_role_tells_counters_that_exist() -> None:
+    assert OF_ROLE.keys() == set(ROLES)
+    assert {name for names in OF_ROLE.values() for name in names} | {"cpu_seconds"} == COUNTERS.keys()

@@ -9,6 +9,7 @@ from trimtab.dashboard.exporter.families import FAMILIES, process_family
 from trimtab.dashboard.exporter.sheet import Sample
 from trimtab.dashboard.views.system import FollowerRow, LagRow, ProcessRow, system
 from trimtab.dashboard.views.world import World
+from trimtab.events import Reason
 
 __all__ = ["own"]
 
@@ -20,8 +21,8 @@ def own(world: World, behind: list[LagRow] | None) -> Iterator[Sample]:
     yield Sample("trimtab_read_ratio", world.read_share)
     for row in behind or ():
         yield Sample("trimtab_lag_records", row["records"], (row["role"],))
-    for reason, count in world.queries.letter_counts().items():
-        yield Sample("trimtab_dead_letters_total", count, (reason,))
+    for reason, count in (dict.fromkeys(Reason, 0) | world.queries.letter_counts()).items():
+        yield Sample("trimtab_dead_letters_total", count, (str(reason),))
     for process in view["processes"]:
         yield from _process(process)
     yield from _followers([row for row in view["followers"] if not row["late"]])
