@@ -69,6 +69,8 @@ def _configure(bootstrap: str, folder: Path, rows: list[Row]) -> Path:
             ]
         },
         "first_version_after": FIRST,
+        # As the demo has it: with windows of an hour nearly each row would begin new profiles.
+        "window": {"size": "7d"},
         "label_horizon": "30d",
         "race": {"candidates": ["continue"]},
     }

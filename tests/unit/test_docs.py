@@ -12,8 +12,14 @@ import avro.schema
 import pytest
 from fastavro.schema import to_parsing_canonical_form
 
+from trimtab import drift
+from trimtab.dashboard.views.model import NOT_METRICS, RACES
 from trimtab.events import Reason, decode, encode, fingerprint_of, read_schema, schema_names
 from trimtab.kafka.topics import TOPICS
+from trimtab.performance import ESTIMATED, HIGHER_IS_BETTER
+from trimtab.quality import CHECKS
+from trimtab.roles.verdicts import COMBINED
+from trimtab.roles.window_records import BY_WALL_TIME
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_events.py"
@@ -89,3 +95,29 @@ def _docs(kind: Any, path: str = "") -> list[tuple[str, str]]:
     for part in ("items", "values"):
         out += _docs(kind.get(part), path)
     return out
+
+
+METRICS = ROOT / "docs" / "make_metrics.py"
+
+
+@pytest.fixture(scope="module")
+def of_metrics() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_metrics", METRICS)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_metrics_is_fresh() -> None:
+    done = subprocess.run([sys.executable, str(METRICS), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_statistic_is_documented(of_metrics: ModuleType) -> None:
+    documented = {*of_metrics.NUMBERS, *of_metrics.LIVE, *of_metrics.FURTHER, *CHECKS, *drift.names()}
+    assert {*HIGHER_IS_BETTER, ESTIMATED, *RACES, *BY_WALL_TIME, *NOT_METRICS} <= documented
+    assert {drift.AUC, COMBINED, "histogram", "values"} <= documented
+    for name in documented:
+        assert f"`{name}`" in of_metrics.PAGE.read_text(encoding="utf-8"), name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from trimtab.config import Config
-from trimtab.doctor import kafka, machine, models, roles
+from trimtab.doctor import kafka, machine, models, processes, roles
 from trimtab.doctor.finding import Finding, Status
 from trimtab.errors import TrimtabError
 
@@ -38,6 +38,7 @@ def examine(config: Config) -> Iterator[Finding]:
         return
     yield from _safely("clocks", lambda: kafka.clocks(config))
     yield from _safely("roles", lambda: roles.lag(client, config))
+    yield from _safely("processes", lambda: processes.processes(config))
     yield from _safely("dead letters", lambda: roles.dead_letters(config))
     yield from _models(config)
     yield from _safely("alerts", lambda: models.alerts(config))

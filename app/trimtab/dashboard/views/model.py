@@ -15,12 +15,24 @@ from trimtab.dashboard.views.period import Choice
 from trimtab.dashboard.views.world import World, metric_of
 from trimtab.performance import ESTIMATED, HIGHER_IS_BETTER
 
-__all__ = ["Cell", "Heat", "HeatRow", "ModelView", "Point", "Promotion", "RaceNumber", "SegmentRow", "model"]
+__all__ = [
+    "NOT_METRICS",
+    "RACES",
+    "Cell",
+    "Heat",
+    "HeatRow",
+    "ModelView",
+    "Point",
+    "Promotion",
+    "RaceNumber",
+    "SegmentRow",
+    "model",
+]
 
 RACES = (
     "race_loss", "race_evidence", "replayed_share", "loss_difference", "harm_evidence", "loss", "champion_loss",
 )  # fmt: skip
-_NOT_METRICS = frozenset({"events", "labelled", "late_events", "late_labelled", "false_alarm_level",
+NOT_METRICS = frozenset({"events", "labelled", "late_events", "late_labelled", "false_alarm_level",
                           "false_alarms_spent", "volume", ESTIMATED})  # fmt: skip
 _RACE_MS = 86_400_000
 
@@ -129,7 +141,7 @@ def model(world: World, name: str, choice: Choice) -> ModelView:
 
 
 def _metrics(numbers: Sequence[Window], chosen: str) -> list[str]:
-    found = {name for window in numbers for name in window.data if name not in _NOT_METRICS}
+    found = {name for window in numbers for name in window.data if name not in NOT_METRICS}
     return sorted(found | {chosen})
 
 
