@@ -78,6 +78,12 @@ def test_a_version_is_verified(path: Path, capsys: pytest.CaptureFixture[str]) -
     code, out, _ = told(capsys, path, "verify", MODEL)
     assert code == 0
     assert out.startswith(f"{MODEL}@2 is reproduced, bit for bit: ")
+    entries = [one for one in told_json(capsys, path, "audit", MODEL)["entries"] if one["action"] == "verified"]
+    assert [one["details"]["verdict"] for one in entries] == ["reproduced"] * 3
+    told_json(capsys, path, "verify", f"{MODEL}@2", "--no-record")
+    assert told(capsys, path, "audit", "verify")[0] == 0
+    after = [one for one in told_json(capsys, path, "audit", MODEL)["entries"] if one["action"] == "verified"]
+    assert after == entries
     code, _, err = told(capsys, path, "verify", f"{MODEL}@9")
     assert code == 5
     assert f"{MODEL} has no version 9" in err

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,22 +108,13 @@ def _publish(
     config: Config, model: str, version: int, made: Reference, details: dict[str, float | str], actor: str | None
 ) -> None:
     from trimtab.cli.orders import user
-    from trimtab.kafka.sending import send
-    from trimtab.registry.audit_log import chain_of
     from trimtab.registry.set_reference import reference_set
     from trimtab.registry.signing import Signer
+    from trimtab.roles.entries import write_with_entry
 
     by, now_ms = actor or user(), time.time_ns() // 1_000_000
-    records = reference_set(
-        config.kafka,
-        model,
-        version,
-        made,
-        actor=by,
-        trigger="command",
-        now_ms=now_ms,
-        details=details,
-        chain=chain_of(config.kafka, model, "cli"),
-        signer=Signer.of(config),
+    said: dict[str, Any] = {"actor": by, "trigger": "command", "now_ms": now_ms, "details": details}
+    said["signer"] = Signer.of(config)
+    write_with_entry(
+        config.kafka, model, lambda chain: reference_set(config.kafka, model, version, made, chain=chain, **said)
     )
-    send(config.kafka, records, "the reference")

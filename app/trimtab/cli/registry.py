@@ -144,6 +144,7 @@ def verify(
         bool, typer.Option("--in-environment", help="First build the recorded versions of Python, River and NumPy.")
     ] = False,
     archive: ArchivePath = None,
+    record: Annotated[bool, typer.Option(help="Tell the audit log what came of it.")] = True,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -155,11 +156,43 @@ def verify(
         model, number = _which(loaded, index, version)
         if in_environment:
             manifest = _manifest(index, model, number)
-            raise typer.Exit(_verify_there(loaded, manifest, from_scratch, archive, as_json, config))
+            raise typer.Exit(_verify_there(loaded, manifest, from_scratch, archive, record, as_json, config))
         source = source_of(loaded, model, archive)
         found = verified(loaded, index, model, number, from_scratch=from_scratch, source=source, tell=tell)
+    if record:
+        _record(loaded, found)
     typer.echo(json.dumps(_wire(found)) if as_json else _sentence(found))
     raise typer.Exit(0 if found.verdict == "reproduced" else 1)
+
+
+def _record(config: Config, found: Verdict) -> None:
+    """An entry of the audit log; without the right to write one, the verdict is as good."""
+    import orjson
+
+    from trimtab import clock
+    from trimtab.cli.orders import user
+    from trimtab.errors import KafkaError
+    from trimtab.kafka.topics import Topics, partition_of
+    from trimtab.registry.audit import Chain, entry_of
+    from trimtab.registry.signing import Signer
+    from trimtab.roles.entries import Records, write_with_entry
+
+    model, kafka = found.model, config.kafka
+    details: dict[str, float | str] = {"verdict": found.verdict, "examples": float(found.examples)}
+    if found.first_difference is not None:
+        details["first_difference"] = found.first_difference
+    action = "verified" if found.verdict == "reproduced" else "verify_failed"
+    entry = entry_of(model, action, user(), clock.now_ms(), details, version=found.version)
+
+    def make(chain: Chain) -> Records:
+        sealed = orjson.dumps(chain.sealed(entry, Signer.of(config)))
+        topic, number = Topics(kafka.topic_prefix).audit, partition_of(model, kafka.partitions)
+        return [(topic, model.encode(), sealed, number)]
+
+    try:
+        write_with_entry(kafka, model, make)
+    except KafkaError as error:
+        typer.echo(f"trimtab: warning: {error}; --no-record leaves it out", err=True)
 
 
 def _verify_there(
@@ -167,6 +200,7 @@ def _verify_there(
     manifest: dict[str, Any],
     from_scratch: bool,
     archive: Path | None,
+    record: bool,
     as_json: bool,
     path: Path | None,
 ) -> int:
@@ -176,6 +210,7 @@ def _verify_there(
     from trimtab.verification.environment import build_environment, run_in
 
     options = [*(["--from-scratch"] if from_scratch else []), *(["--json"] if as_json else [])]
+    options += [] if record else ["--no-record"]
     if path is not None:
         options += ["--config", str(path)]
     if archive is not None:

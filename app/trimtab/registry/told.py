@@ -26,6 +26,8 @@ _WORDS: Final = {
     "unpinned": "is no longer pinned",
     "versions_deleted": "versions leave the registry",
     "dead_letter_reinjected": "a dead letter is put back",
+    "verified": "is made again, the same to the bit",
+    "verify_failed": "could not be made again",
     "refused": "refused",
 }
 

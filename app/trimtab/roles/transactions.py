@@ -104,8 +104,12 @@ class TransactionalOutput:
     def _checked(self, function: Callable[[], T]) -> T:
         try:
             result = function()
-        except (KafkaException, BufferError) as error:
-            cause = message_of(error) if isinstance(error, KafkaException) else str(error)
+        except (KafkaException, BufferError, SystemError) as error:
+            # Of a fenced producer confluent-kafka 2.16 raises both at once while it reports what was not delivered.
+            first = error.__cause__ if isinstance(error, SystemError) else error
+            if not isinstance(first, KafkaException | BufferError):
+                raise
+            cause = message_of(first) if isinstance(first, KafkaException) else str(first)
             raise KafkaError(f"transaction of {self.transactional_id}: {cause}; the process starts again") from error
         self._require_stored()
         return result
