@@ -40,7 +40,7 @@ def test_who_comes_again_is_told_what_it_missed() -> None:
         assert hub.join("e-1").queue.get_nowait() == Change("e-3", ("b", "c"))
         assert hub.join("e-3").queue.empty()
         # Another run of the dashboard, and what nobody sent.
-        for strange in ("f-2", "e-", "e-x", "nonsense"):
+        for strange in ("f-2", "e-", "e-x", "e-\u00b2", "nonsense"):
             assert hub.join(strange).queue.get_nowait() == Change("e-3", ("*",)), strange
 
     run(test)

@@ -17,7 +17,7 @@ from trimtab.config import Config
 from trimtab.dashboard.store import Store
 from trimtab.dashboard.web.serve import Limits
 from trimtab.dashboard.web.shown import SHOWN
-from trimtab.dashboard.web.tokens import COOKIE
+from trimtab.dashboard.web.tokens import COOKIE, Gatekeeper
 from trimtab.errors import ConfigError
 
 RETRAIN = "/api/models/credit/retrain"
@@ -115,6 +115,12 @@ def test_without_a_token_there_is_nothing(guarded: Config, store: Store, headers
         assert (await one.get("/healthz", **headers))[0] == 200
 
     run(guarded, store, test)
+
+
+def test_bytes_that_are_no_text_are_nobodys_token(guarded: Config) -> None:
+    gate = Gatekeeper(guarded.dashboard.tokens, b"k" * 32)
+    assert gate.identify("Bearer \udcff", None, now_s=0) is None
+    assert gate.identify(None, "ada|\u00b2|0", now_s=0) is None
 
 
 def test_a_read_token_looks_and_does_nothing(guarded: Config, store: Store) -> None:

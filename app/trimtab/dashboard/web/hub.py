@@ -83,7 +83,7 @@ class Hub:
 
     def _since(self, last_id: str) -> list[Change] | None:
         epoch, _, number = last_id.partition("-")
-        if epoch != self._epoch or not number.isdigit():
+        if epoch != self._epoch or not (number.isascii() and number.isdigit()):
             return None
         first = self._number - len(self._history)
         if int(number) < first:

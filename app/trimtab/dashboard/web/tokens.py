@@ -30,7 +30,8 @@ def new_token() -> str:
 
 def token_sha256(token: str) -> str:
     """What the configuration has of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    # A header may hold any bytes.
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True)
