@@ -17,11 +17,19 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
+from tests.broker.running import write_config
+from trimtab import ModelFollower
+from trimtab import Producer as Sender
 from trimtab.cli.broker import app
+from trimtab.config import KafkaConfig, load_config
+from trimtab.errors import KafkaError
+from trimtab.kafka.clients import admin
 from trimtab.kafka.embedded import BrokerInfo, EmbeddedBroker, jars, process
 from trimtab.kafka.embedded.errors import BrokerDiedError, BrokerTimeoutError, PortTakenError
+from trimtab.kafka.embedded.found import connected
 from trimtab.kafka.embedded.ports import choose_ports
 from trimtab.kafka.embedded.state import read_state
+from trimtab.kafka.topics import create_topics
 
 START = "import sys; from pathlib import Path; from trimtab.kafka.embedded import EmbeddedBroker; {}"
 TOPIC = "numbers"
@@ -179,3 +187,23 @@ def test_command_line(broker: EmbeddedBroker) -> None:
     assert (status.exit_code, status.stdout) == (0, started.stdout)
     assert "Stopped" in runner.invoke(app, ["stop", *folder]).stdout
     assert "No broker runs" in runner.invoke(app, ["stop", *folder]).stdout
+
+
+def test_services_and_commands_find_the_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+    config = load_config(write_config(KafkaConfig(), tmp_path, {"credit": "online"}), environ={})
+    with pytest.raises(KafkaError, match="no embedded broker runs; start one with: trimtab up"):
+        Sender(config)
+    running = EmbeddedBroker(tmp_path / "data" / "broker")
+    try:
+        info = running.start()
+        assert connected(config).kafka.bootstrap_servers == info.bootstrap_servers
+        create_topics(admin(connected(config).kafka), config.kafka)
+        with Sender(config) as events:
+            events.label(id="a", time=0, label=True)
+            assert events.flush(20) == 0
+            assert events.stats.delivered == 1
+        with ModelFollower("credit", config) as follower:
+            assert follower.predict({"x": 1.0, "y": 1.0}).value is None
+    finally:
+        running.stop()

@@ -72,7 +72,8 @@ def _lines(entry: dict[str, Any]) -> list[str]:
 
     by = "" if entry["actor"] in ("trainer", "monitor") else f", ordered by {entry['actor']}"
     when = f"{time_text(entry['time_ms'])}  {subject_of(entry)}"
-    first = f"{when} ({entry['trigger']}{by}; examples to offset {entry['offset']})"
+    stood = f"; examples to offset {entry['offset']}" if entry["offset"] >= 0 else ""
+    first = f"{when} ({entry['trigger']}{by}{stood})"
     details = details_text(entry)
     return [first, *([f"    {details}"] if details else [])]
 

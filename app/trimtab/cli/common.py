@@ -56,22 +56,9 @@ def load_connected(path: Path | None) -> Config:
     KafkaError
         If no brokers are configured and no embedded one runs.
     """
-    from trimtab.errors import KafkaError
-    from trimtab.kafka.embedded import EmbeddedBroker, default_data_dir
-    from trimtab.roles.supervisor import with_bootstrap
+    from trimtab.kafka.embedded.found import connected
 
-    config = load(path)
-    if config.kafka.bootstrap_servers is not None:
-        return config
-    folders = [default_data_dir()] if config.data_dir is None else [config.data_dir / "broker", default_data_dir()]
-    for folder in folders:
-        info = EmbeddedBroker(folder).status()
-        if info is not None:
-            return with_bootstrap(config, info.bootstrap_servers)
-    raise KafkaError(
-        "no Kafka is configured and no embedded broker runs; start one with: trimtab broker start, "
-        "or set kafka.bootstrap_servers"
-    )
+    return connected(load(path))
 
 
 def iso_time(text: str, option: str) -> datetime:

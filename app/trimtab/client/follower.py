@@ -33,6 +33,7 @@ from trimtab.client.writing import Writer
 from trimtab.config import Config, ModelConfig, load_config
 from trimtab.errors import ConfigError, KafkaError, RegistryError
 from trimtab.events import canonical_features, served_name
+from trimtab.kafka.embedded.found import connected
 from trimtab.kafka.topics import Topics, partition_of
 from trimtab.registry.fetch import ChunkReader
 from trimtab.registry.index import RegistryIndex
@@ -101,7 +102,9 @@ class ModelFollower:
         max_behind_s: float | None = None,
         instance: str | None = None,
     ) -> None:
-        whole = config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+        whole = connected(
+            config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+        )
         self._config = _model_of(whole, model)
         self._kafka = whole.kafka
         self._trust = Trust.of(whole)

@@ -17,6 +17,7 @@ from trimtab.client.wire import Call, Encoder, Time
 from trimtab.config import Config, KafkaConfig, load_config
 from trimtab.events import EventError
 from trimtab.kafka import clients
+from trimtab.kafka.embedded.found import connected
 from trimtab.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -390,4 +391,5 @@ def _resolve(config: Config | KafkaConfig | Path | str | None) -> tuple[Config |
         return None, config
     if not isinstance(config, Config):
         config = load_config(None if config is None else Path(config))
+    config = connected(config)
     return config, config.kafka

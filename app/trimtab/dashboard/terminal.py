@@ -82,7 +82,7 @@ def screen(
 def _head(fleet: FleetView, system: SystemView) -> Text:
     models = fleet["models"]
     counts = {word: sum(row["health"] == word for row in models) for word in _STYLES}
-    text = Text(f"{formats.time(fleet['now_ms'])} UTC  {len(models)} models: ")
+    text = Text(f"{formats.time(fleet['now_ms'])} UTC  {len(models)} model{'' if len(models) == 1 else 's'}: ")
     text.append(", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none")
     letters = sum(fleet["dead_letters"].values())
     text.append(f"  {sum(row['incidents'] for row in models)} incidents  {letters:,} dead letters")

@@ -264,6 +264,7 @@ class Supervisor:
 
     def _start_broker(self) -> None:
         from trimtab.kafka.embedded import EmbeddedBroker, default_data_dir
+        from trimtab.kafka.embedded.found import with_bootstrap
 
         folder = default_data_dir() if self.config.data_dir is None else self.config.data_dir / "broker"
         broker = EmbeddedBroker(folder)
@@ -286,11 +287,6 @@ class Supervisor:
         problems = check_topics(client, self.config.kafka)
         if problems:
             raise KafkaError("; ".join(problems))
-
-
-def with_bootstrap(config: Config, servers: str) -> Config:
-    """The configuration with these bootstrap servers."""
-    return config.model_copy(update={"kafka": config.kafka.model_copy(update={"bootstrap_servers": servers})})
 
 
 def last_line(path: Path, limit: int = 4_096) -> str:

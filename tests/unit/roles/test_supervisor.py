@@ -6,7 +6,8 @@ import pytest
 
 from trimtab.config import Config, KafkaConfig
 from trimtab.errors import ConfigError
-from trimtab.roles.supervisor import Backoff, _alone, last_line, with_bootstrap
+from trimtab.kafka.embedded.found import with_bootstrap
+from trimtab.roles.supervisor import Backoff, _alone, last_line
 
 
 def test_waits_double_up_to_the_limit() -> None:
