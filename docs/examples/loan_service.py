@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import csv
 import sys
+import uuid
+from datetime import UTC, datetime
 from itertools import islice
 
 from trimtab import ModelFollower, Producer
 
 
 def main(path: str, rows: int = 200) -> None:
-    """Decide on the first applications of the file."""
+    """Decide on the first applications of the file, as if they came now."""
+    run = uuid.uuid4().hex[:8]
     with open(path, newline="", encoding="utf-8") as file, Producer() as events, ModelFollower("loans") as loans:
         if not loans.wait_for_model(10):
             print("no version yet: predictions are None until first_version_after labels have come")
@@ -27,7 +30,7 @@ def main(path: str, rows: int = 200) -> None:
                 "region": row["region"],
             }
             answer = loans.predict(features)
-            told = {"id": f"loan-{number}", "time": row["time"]}
+            told = {"id": f"loan-{run}-{number}", "time": datetime.now(UTC)}
             events.prediction(
                 **told,
                 model="loans",
