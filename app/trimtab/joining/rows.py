@@ -30,6 +30,8 @@ T = TypeVar("T", PredictionTable, FeatureTable, LabelTable)
 _BLOCK_ROWS = 8_192  # blocks of this size and more are left as they are
 _SMALL_BLOCKS = 16  # smaller ones in a row before they are put together
 _CACHED_ROWS = 131_072
+_ROOM = 1_024  # rows that memory holds at first
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)  # what bytes that are no block may raise
 _PARTS = (b"b", b"h", b"f")
 
 
@@ -60,9 +62,9 @@ class Rows(Generic[T]):
         self._kind = kind
         self._index = HashIndex(self._alive)
         self._first = self._next = 0
-        self._time = np.empty(1_024, np.int64)
-        self._of = np.empty(1_024, np.int16)
-        self._flag = np.full(1_024, Flag.GONE, np.uint8)  # what no block holds is gone
+        self._time = np.empty(_ROOM, np.int64)
+        self._of = np.empty(_ROOM, np.int16)
+        self._flag = np.full(_ROOM, Flag.GONE, np.uint8)  # what no block holds is gone
         # First row to number of rows, of stored blocks; in ascending order.
         self._blocks: dict[int, int] = {}
         self._dirty: set[int] = set()
@@ -159,11 +161,13 @@ class Rows(Generic[T]):
             return
         keep_from = min(next(iter(self._blocks), self._fresh.first), self._fresh.first)
         cut = keep_from - self._first
-        size = max(1_024, 2 * (used - cut + count))
+        size = max(_ROOM, 2 * (used - cut + count))
         for name in ("_time", "_of", "_flag"):
             old = getattr(self, name)
             new = np.full(size, Flag.GONE, old.dtype)
-            new[: used - cut] = old[cut:used]
+            # What lies behind the old end, after a gap between blocks, is gone.
+            kept = old[cut:used]
+            new[: kept.size] = kept
             setattr(self, name, new)
         self._first = keep_from
 
@@ -179,7 +183,11 @@ class Rows(Generic[T]):
         if block is not None:
             self._cache.move_to_end(first)
             return block
-        block = Block.from_bytes(first, self._value(b"b", first, changes or {}))
+        data = self._value(b"b", first, changes or {})
+        try:
+            block = Block.from_bytes(first, data)
+        except _UNREADABLE as error:
+            raise self._store.condemn(error) from error
         self._remember(block)
         return block
 
@@ -192,7 +200,7 @@ class Rows(Generic[T]):
         key = self._key(part, first)
         value = changes.get(key) or self._store.get(key)
         if value is None:
-            raise ValueError(f"block {first} of the pending store is not there")
+            raise self._store.condemn(ValueError(f"block {first} is not there"))
         return value
 
     def _key(self, part: bytes, first: int) -> bytes:
@@ -200,21 +208,28 @@ class Rows(Generic[T]):
 
     def _load(self) -> None:
         """Everything in memory, from the store."""
-        for raw, value in self._store.items(self._kind + b"h"):
-            first = int.from_bytes(raw, "big")
-            high, low, time, of = unpack(value)
-            flags = np.frombuffer(self._value(b"f", first, {}), np.uint8)
-            if not self._blocks:
-                self._first = first
-            self._next = first
-            self._grow(time.size)
-            here = slice(first - self._first, first - self._first + time.size)
-            self._time[here], self._of[here], self._flag[here] = time, of, flags
-            rows = np.arange(first, first + time.size)
-            self._index.add(Hashes(high, low), rows)
-            self._blocks[first] = time.size
-            self._next = first + time.size
+        try:
+            for raw, value in self._store.items(self._kind + b"h"):
+                self._load_block(int.from_bytes(raw, "big"), value)
+        except _UNREADABLE as error:
+            raise self._store.condemn(error) from error
         self._fresh = Block(self._next)
+
+    def _load_block(self, first: int, head: bytes) -> None:
+        high, low, time, of = unpack(head)
+        flags = np.frombuffer(self._value(b"f", first, {}), np.uint8)
+        if not self._blocks:
+            self._first = first
+        self._next = first
+        # Nothing is fresh yet, so nothing before the first block is kept.
+        self._fresh = Block(first)
+        self._grow(time.size)
+        here = slice(first - self._first, first - self._first + time.size)
+        self._time[here], self._of[here], self._flag[here] = time, of, flags
+        rows = np.arange(first, first + time.size)
+        self._index.add(Hashes(high, low), rows)
+        self._blocks[first] = time.size
+        self._next = first + time.size
 
     def _remember(self, block: Block) -> None:
         self._cache[block.first] = block

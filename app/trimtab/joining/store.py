@@ -17,7 +17,7 @@ from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
 
 from trimtab.errors import TrimtabError
 
-__all__ = ["FORMAT", "Meta", "PendingError", "Store"]
+__all__ = ["FORMAT", "DamagedError", "Meta", "PendingError", "Store"]
 
 FORMAT = 3
 _META = b"m"
@@ -28,6 +28,10 @@ class PendingError(TrimtabError):
     """The pending store cannot be opened or written: free disk space or mend the folder's permissions."""
 
     exit_code = 7
+
+
+class DamagedError(PendingError):
+    """What the pending store holds cannot be read; it is made anew from the topics at the next start."""
 
 
 class Meta(msgspec.Struct):
@@ -50,7 +54,7 @@ class Store:
     Parameters
     ----------
     path
-        Its folder; made when missing, and made anew when it is damaged or of other models.
+        Its folder; made when missing, and made anew when it is damaged, was condemned, or is of other models.
     models
         Hash of the configuration of all models.
     """
@@ -61,7 +65,7 @@ class Store:
         self._db = _open(path)
         raw = self._db.get(_META)
         self.meta = _meta(raw)
-        if raw is None or self.meta.format != FORMAT or self.meta.models != models:
+        if self._condemned.exists() or raw is None or self.meta.format != FORMAT or self.meta.models != models:
             self.wipe()
 
     def wipe(self) -> None:
@@ -71,17 +75,28 @@ class Store:
         key = secrets.randbits(64), secrets.randbits(64)
         self.meta = Meta(key=key, models=self._models)
 
+    def condemn(self, error: Exception) -> DamagedError:
+        """Nobody shall read this store again; returns what is to be raised."""
+        self._condemned.touch()
+        return DamagedError(f"pending store {self._path} is damaged: {error}; it is made anew from the topics")
+
     def get(self, key: bytes) -> bytes | None:
-        """A value."""
-        value: bytes | None = self._db.get(key)
+        """A value; raises DamagedError."""
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:  # rocksdict raises bare exceptions
+            raise self.condemn(error) from error
         return value
 
     def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys without ``prefix``, and values, in the order of the keys."""
-        for key, value in self._db.items(from_key=prefix):
-            if not key.startswith(prefix):
-                return
-            yield key[len(prefix) :], value
+        """Keys without ``prefix``, and values, in the order of the keys; raises DamagedError."""
+        try:
+            for key, value in self._db.items(from_key=prefix):
+                if not key.startswith(prefix):
+                    return
+                yield key[len(prefix) :], value
+        except Exception as error:
+            raise self.condemn(error) from error
 
     def write(self, changes: Mapping[bytes, bytes | None], meta: Meta) -> None:
         """Make changes (None deletes) and ``meta`` durable together."""
@@ -97,6 +112,10 @@ class Store:
         except Exception as error:  # rocksdict raises bare exceptions
             raise PendingError(f"cannot write pending store {self._path}: {error}; is the disk full?") from error
         self.meta = meta
+
+    @property
+    def _condemned(self) -> Path:
+        return self._path / "CONDEMNED"
 
     def close(self) -> None:
         """Close the database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -19,10 +20,12 @@ from trimtab.errors import KafkaError
 from trimtab.events.chunks import ChunkDecoder, Refusal
 from trimtab.events.future import without_future
 from trimtab.events.tables import FeatureTable, LabelTable, PredictionTable, Sources
-from trimtab.joining import Join, Meta, Outcomes, Store, expiry_clock
+from trimtab.joining import DamagedError, Join, Meta, Outcomes, Store, expiry_clock
 from trimtab.kafka.topics import Topics
 
 __all__ = ["CollectedPartition", "Decoded", "Taken", "catch_up", "models_hash"]
+
+log = logging.getLogger("trimtab.collector")
 
 CATCH_UP_STALL_S = 30.0
 
@@ -72,7 +75,12 @@ class CollectedPartition:
         self._prefix = config.kafka.topic_prefix
         self._topics = Topics(config.kafka.topic_prefix)
         self._store = Store(path, models_hash(config))
-        self._join, self._meta = self._opened()
+        try:
+            self._join, self._meta = self._opened()
+        except DamagedError as error:
+            # The topics have it all, so what cannot be read is no reason to stop.
+            log.error("%s", error)
+            self.wipe()
 
     @property
     def offsets(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -55,6 +55,8 @@ COLLECT_GARBAGE_EVERY_S = 60.0
 TRANSACTION_TIMEOUT_S = 30.0
 # Events that may be decoded ahead of a commit; then it is waited for.
 MAX_AHEAD = 500_000
+
+Rebalance = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class Collector:
@@ -96,6 +98,7 @@ class Collector:
         self._last_flush = self._last_expiry = self._last_garbage = time.monotonic()
         self._profiles = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._fault: Exception | None = None
 
     def run(self, stop: StopSignal) -> None:
         """Collect until ``stop`` is set."""
@@ -104,7 +107,10 @@ class Collector:
         gc.disable()
         self._index.start()
         self._consumer.subscribe(
-            list(self._topics.inputs), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            list(self._topics.inputs),
+            on_assign=self._guarded(self._assigned),
+            on_revoke=self._guarded(self._revoked),
+            on_lost=self._guarded(self._lost),
         )
         try:
             while not stop.is_set():
@@ -120,6 +126,8 @@ class Collector:
         quiet = not self._dirty and not self._gathering and self._commit is None
         first = self._consumer.poll(IDLE_WAIT_S if quiet else 0.001)
         messages = ([first] if first is not None else []) + self._consumer.consume(size - 1, timeout=0.0)
+        if self._fault is not None:
+            raise self._fault
         # Before the commit is settled: when it failed, they are read again with all the others.
         self._gathering.add(messages)
         if self._commit is not None and self._commit.done():
@@ -334,6 +342,17 @@ class Collector:
         # A negative offset means that nothing was committed; -2 is the beginning.
         return [TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else -2) for p in found]
 
+    def _guarded(self, react: Rebalance) -> Rebalance:
+        """What a callback raises, confluent-kafka 2.16 turns into a SystemError that says nothing; so it is kept."""
+
+        def call(member: Consumer, positions: list[TopicPartition]) -> None:
+            try:
+                react(member, positions)
+            except Exception as error:
+                self._fault = error
+
+        return call
+
     def _assigned(self, member: Consumer, positions: list[TopicPartition]) -> None:
         for number in sorted({position.partition for position in positions}):
             partition = CollectedPartition(number, self._folder / f"p{number}", self._config, self._decoder)
@@ -373,6 +392,8 @@ class Collector:
 
     def _close(self) -> None:
         self._consumer.close()
+        if self._fault is not None:
+            log.error("while partitions were given back: %s", self._fault)
         self._executor.shutdown()
         for partition in self._partitions.values():
             partition.close()

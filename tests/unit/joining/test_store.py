@@ -7,7 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trimtab.joining import PendingError, Store
+from tests.unit.joining.test_rows import labels
+from trimtab.events.tables import LabelTable
+from trimtab.joining import DamagedError, PendingError, Store
+from trimtab.joining.hashing import hash_ids
+from trimtab.joining.rows import Rows
 
 
 def test_what_was_written_survives_with_its_meta(tmp_path: Path) -> None:
@@ -43,3 +47,43 @@ def test_a_damaged_store_is_made_anew_and_a_locked_one_is_said(tmp_path: Path) -
     again = Store(tmp_path / "p", "models")
     assert again.get(b"pb1") is None
     again.close()
+
+
+def test_one_that_cannot_be_read_is_condemned_and_made_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p", "models")
+    store.write({b"lb" + bytes(8): b"no block", b"lh" + bytes(8): b"no head"}, store.meta)
+    with pytest.raises(DamagedError, match=r"p is damaged: .*; it is made anew from the topics"):
+        Rows(store, b"l")
+    store.close()
+    again = Store(tmp_path / "p", "models")
+    assert list(again.items(b"l")) == []
+    again.write({b"lx": b"kept"}, again.meta)
+    again.close()
+    once_more = Store(tmp_path / "p", "models")
+    assert once_more.get(b"lx") == b"kept"
+    once_more.close()
+
+
+def test_a_block_that_is_found_damaged_while_it_runs_is_the_last_that_is_read(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p", "models")
+    rows = Rows[LabelTable](store, b"l")
+    table = labels(0, 3)
+    rows.add(table, hash_ids(table.ids, store.meta.key), 0, 0)
+    store.write(rows.changes(), store.meta)
+    store.write({b"lb" + bytes(8): b"no block"}, store.meta)
+    again = Rows[LabelTable](store, b"l")
+    with pytest.raises(DamagedError):
+        list(again.read(again.due(10**12)))
+    store.close()
+    anew = Store(tmp_path / "p", "models")
+    assert list(anew.items(b"l")) == []
+    anew.close()
+
+
+def test_what_rocksdb_cannot_read_is_damage_too(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p", "models")
+    store.close()
+    with pytest.raises(DamagedError):
+        store.get(b"x")
+    with pytest.raises(DamagedError):
+        list(store.items(b"x"))
