@@ -18,6 +18,7 @@ MAX_LISTED_VALUES = 50
 _INTEGER = re.compile(r"[-+]?\d+")
 # What is farther out is no part of the column's distribution (as quality/checks.py has it).
 _NEAREST_EXTREME, _LEAST_RATIO, _POWER = 10.0, 1.5, 6
+_LONGEST = 1e40
 _LEAST = 20
 
 
@@ -58,7 +59,7 @@ def _of_texts(name: str, values: Sequence[Any], features: dict[str, Any], notes:
         row = next(k for k, value in enumerate(values) if value is not None and numbers[k] is None)
         notes.append(
             f"{name!r} is numeric but for {len(known) - len(found):,} values, such as {values[row]!r} in row "
-            f"{row + 1:,}; those rows will be refused."
+            f"{row:,}; those rows will be refused."
         )
         _of_numbers(name, found, features, notes)
     elif len(distinct) > len(known) // 2:
@@ -87,7 +88,9 @@ def _typical(known: Sequence[float]) -> Sequence[float]:
     inner, outer = (far[min(math.ceil(share * len(far)), len(far)) - 1] for share in (0.95, 0.995))
     if high == low or inner <= 0:
         return known
-    limit = max(_NEAREST_EXTREME * (high - low), outer * max(_LEAST_RATIO, outer / inner) ** _POWER)
+    ratio = max(_LEAST_RATIO, outer / inner)
+    # A tail that long has everything, and Python refuses the power.
+    limit = max(_NEAREST_EXTREME * (high - low), outer * ratio**_POWER) if ratio < _LONGEST else math.inf
     return [value for value in known if abs(value - middle) < limit]
 
 

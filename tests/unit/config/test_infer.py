@@ -298,7 +298,7 @@ def test_a_column_that_is_nearly_all_numbers_is_a_number_and_the_rest_is_named(t
     path.write_text("x,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
     config = infer_config(path, label="y", name="m")
     assert config["models"]["m"]["features"] == {"x": {"type": "numeric", "min": 0.0, "max": 28.429}}
-    assert config.notes[1] == ("'x' is numeric but for 2 values, such as 'abc' in row 201; those rows will be refused.")
+    assert config.notes[1] == ("'x' is numeric but for 2 values, such as 'abc' in row 200; those rows will be refused.")
 
 
 def test_a_corrupt_value_is_not_taken_for_the_domain(tmp_path: Path) -> None:
@@ -307,6 +307,12 @@ def test_a_corrupt_value_is_not_taken_for_the_domain(tmp_path: Path) -> None:
     config = infer_config(path, label="y", name="m")
     assert config["models"]["m"]["features"]["x"] == {"type": "numeric", "min": 0, "max": 49}
     assert config.notes[1] == ("'x': 1 values far beyond all others, such as 1000000.0, are not taken for its domain.")
+
+
+def test_values_at_the_end_of_what_floats_hold_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{1e308 if k % 50 == 0 else k % 7},{k % 2}\n" for k in range(400)))
+    assert infer_config(path, label="y", name="m")["models"]["m"]["features"]["x"]["max"] == 1e308
 
 
 def test_one_row_is_no_table(tmp_path: Path) -> None:
