@@ -15,6 +15,7 @@ from trimtab.dashboard.exporter.models import lasting, passing
 from trimtab.dashboard.exporter.own import own
 from trimtab.dashboard.exporter.sheet import Sample, registry_of
 from trimtab.dashboard.store import Store
+from trimtab.dashboard.views.model import RACES
 from trimtab.dashboard.views.world import World
 
 
@@ -23,14 +24,21 @@ def no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(route, "lags", lambda _: None)
 
 
+@pytest.fixture
+def then(looked: World, fleet_config: Config) -> World:
+    """The fleet as it was when its store was filled, which other tests may have done long ago."""
+    now_ms = looked.queries.live("credit", RACES)[-1].time_ms
+    return World(fleet_config, looked.queries, looked.registry, now_ms)
+
+
 def samples(looked: World) -> list[Sample]:
     behind = [{"role": "monitor", "records": 17}]
     models = [one for name in looked.config.models for one in (*lasting(looked, name), *passing(looked, name))]
     return [*models, *own(looked, behind)]  # type: ignore[arg-type]
 
 
-def test_every_sample_has_a_family_and_is_told_once(looked: World) -> None:
-    found = samples(looked)
+def test_every_sample_has_a_family_and_is_told_once(then: World) -> None:
+    found = samples(then)
     assert all(len(one.labels) == len(FAMILIES[one.family].labels) for one in found)
     twice = [key for key, times in Counter((one.family, one.labels) for one in found).items() if times > 1]
     assert twice == []
@@ -38,14 +46,14 @@ def test_every_sample_has_a_family_and_is_told_once(looked: World) -> None:
     registry_of(found)
 
 
-def test_what_is_known_is_told(looked: World) -> None:
-    found = {(one.family, *one.labels): float(one.value) for one in samples(looked)}
-    champion = looked.registry.champion("credit")
+def test_what_is_known_is_told(then: World) -> None:
+    found = {(one.family, *one.labels): float(one.value) for one in samples(then)}
+    champion = then.registry.champion("credit")
     assert champion is not None
     assert found["trimtab_model_version", "credit"] == champion["version"]
     words = {key[2]: value for key, value in found.items() if key[:2] == ("trimtab_model_health", "credit")}
     assert sum(words.values()) == 1
-    newest = looked.queries.windows("numbers", "credit", most=24)
+    newest = then.queries.windows("numbers", "credit", most=24)
     last = [window.data["accuracy"]["value"] for window in newest if "accuracy" in window.data][-1]
     assert found["trimtab_window_number", "credit", "", "accuracy"] == last
     assert found["trimtab_lag_records", "monitor"] == 17
@@ -55,19 +63,19 @@ def test_what_is_known_is_told(looked: World) -> None:
     assert sum(value for key, value in found.items() if key[0] == "trimtab_incidents_firing") >= 1
 
 
-def test_a_race_that_no_longer_runs_is_not_told(looked: World, fleet_config: Config) -> None:
-    later = World(fleet_config, looked.queries, looked.registry, looked.now_ms + 60_000)
+def test_a_race_that_no_longer_runs_is_not_told(then: World, fleet_config: Config) -> None:
+    later = World(fleet_config, then.queries, then.registry, then.now_ms + 60_000)
     assert [one for name in fleet_config.models for one in passing(later, name)] == []
-    assert [one for name in fleet_config.models for one in passing(looked, name)] != []
+    assert [one for name in fleet_config.models for one in passing(then, name)] != []
 
 
-def test_a_silent_process_counts_as_down(looked: World, fleet_config: Config) -> None:
+def test_a_silent_process_counts_as_down(then: World, fleet_config: Config) -> None:
     def up(now_ms: int) -> set[float]:
-        world = World(fleet_config, looked.queries, looked.registry, now_ms)
+        world = World(fleet_config, then.queries, then.registry, now_ms)
         return {float(one.value) for one in own(world, None) if one.family == "trimtab_process_up"}
 
-    assert up(looked.now_ms) == {1.0}
-    assert up(looked.now_ms + 60_000) == {0.0}
+    assert up(then.now_ms) == {1.0}
+    assert up(then.now_ms + 60_000) == {0.0}
 
 
 def test_a_scraper_gets_the_format_that_it_asks_for(fleet_config: Config, store: Store) -> None:
