@@ -148,8 +148,10 @@ class Desk:
         notice.attempts += 1
         self._book.changed("notice", id)
         wait_ms = min(BACKOFF_MOST_MS, 1_000 * 2 ** min(notice.attempts - 1, 16))
-        notice.next_ms = now_ms + max(wait_ms, after_ms or 0)
-        if not final and notice.next_ms < notice.due_ms + self._config.give_up_after:
+        # Whoever asks for a longer wait than we have is asked once more at the end of it.
+        last_ms = notice.due_ms + self._config.give_up_after
+        notice.next_ms = min(now_ms + max(wait_ms, after_ms or 0), last_ms)
+        if not final and now_ms < last_ms:
             return None
         del self._book.notices[id]
         # Nobody was told, so the next look at the group tells it again, if it still fires.

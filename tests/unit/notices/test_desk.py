@@ -278,11 +278,9 @@ def test_what_is_given_up_is_told_at_the_next_look() -> None:
     world.fire(0, "a")
     world.desk.tick(30_000)
     [first] = world.desk.ready(30_000)
-    given_up = None
-    for _ in range(10):
-        given_up = given_up or world.desk.failed(first.id, 32_000, final=False)
-        if given_up is not None:
-            break
+    assert world.desk.failed(first.id, 32_000, final=False) is None
+    assert world.desk.failed(first.id, 39_999, final=False) is None
+    given_up = world.desk.failed(first.id, 40_000, final=False)
     assert given_up is not None
     assert given_up.id == first.id
     world.run(330, 331)
@@ -297,6 +295,17 @@ def test_a_receiver_asks_for_time() -> None:
     world.desk.failed(first.id, 30_000, final=False, after_ms=90_000)
     assert not world.desk.ready(119_999)
     assert world.desk.ready(120_000)
+
+
+def test_a_receiver_that_asks_for_more_time_than_there_is_is_asked_once_more() -> None:
+    world = World(alerting(give_up_after="10m"))
+    world.fire(0, "a")
+    world.desk.tick(30_000)
+    [first] = world.desk.ready(30_000)
+    assert world.desk.failed(first.id, 30_000, final=False, after_ms=86_400_000) is None
+    assert not world.desk.ready(629_999)
+    assert world.desk.ready(630_000)
+    assert world.desk.failed(first.id, 630_001, final=False) is not None
 
 
 def test_alertmanager_is_reminded_of_what_somebody_acknowledged() -> None:
