@@ -46,6 +46,10 @@ def judged(config: Config, records: list[Record], now_ms: int) -> Iterator[Findi
         )
     if not silent:
         yield Finding("processes", Status.OK, f"{len(alive)} tell of themselves, none is silent")
+    for one in alive:
+        if halted := one["gauges"].get("halted_models", 0.0):
+            what = f"{halted:.0f} models learn no more: their own code failed in {one['role']} {one['instance']}"
+            yield Finding("learning", Status.FAIL, what, "its log says where; mend the model, then start it again")
     yield from _windows(config, [one for one in alive if one["role"] == "monitor"])
     yield _notifier(config, [one for one in alive if one["role"] == "notifier"])
 

@@ -91,13 +91,18 @@ COMMANDS_REMEMBERED = 100
 
 @dataclass(slots=True)
 class TrainedModel:
-    """One model, and what is not yet durable about it."""
+    """One model, and what is not yet durable about it.
+
+    ``halted``: it could not take a record. What it holds in memory may be half of something, so nothing of it is stored
+    any more; the next process begins with its last checkpoint, at the same record.
+    """
 
     trainer: Trainer
     alerts_offset: int = -1
     commands_offset: int = -1
     commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS_REMEMBERED))
     last_produced_ms: int = 0
+    halted: bool = False
     published_offset: int = -1
     publish_from: float = 0.0
     state_bytes: int = 0
@@ -145,6 +150,8 @@ class TrainedPartition:
     async def tend(self) -> None:
         """Publish and checkpoint what is due; called every few milliseconds."""
         for model in self.models.values():
+            if model.halted:
+                continue
             now = time.monotonic()
             if model.held and now - model.checkpoint_at >= CHECKPOINT_EVERY_S:
                 await self.commit(model)
@@ -158,7 +165,7 @@ class TrainedPartition:
         model.decided += [decided(trainer, decision, clock.now_ms()) for decision in decisions]
         async with self._lock:
             due = model.held or model.decided or trainer.has_alarms
-            if self.closed or not due:
+            if self.closed or model.halted or not due:
                 return
             held, model.held = model.held, []
             made, model.decided = model.decided, []
@@ -235,7 +242,7 @@ class TrainedPartition:
         Learning is deterministic, so whoever publishes the state at an offset publishes the same: a small state
         goes out at once, as one record, with no transaction to wait for. A large one takes several records.
         """
-        if self.closed:
+        if self.closed or model.halted:
             return
         if model.state_bytes > INLINE_BYTES:
             async with self._lock:

@@ -96,7 +96,8 @@ class TrainerRole:
                 for partition in list(self._partitions.values()):
                     await partition.tend()
                     for model in partition.models.values():
-                        self._replays.tend(model.trainer)
+                        if not model.halted:
+                            self._replays.tend(model.trainer)
                     self._tell(partition)
             except Exception as error:
                 log.exception("cannot publish")
@@ -110,6 +111,8 @@ class TrainerRole:
         self._told[partition.number] = now
         VITALS.gauge("races", sum(of.has_race for one in self._partitions.values() for of in one.models.values()))
         for name, model in partition.models.items():
+            if model.halted:
+                continue
             partition.tell(metrics_of(model.trainer, self._replays.learnt(name), clock.now_ms()))
 
     async def _partition(self, number: int) -> TrainedPartition:
@@ -129,11 +132,17 @@ class TrainerRole:
             log.warning("examples of %r, which is not configured, are left unlearnt", event.key)
             self._acknowledge(message)
             return
+        if model.halted:
+            return
         batch = read_batch(message.offset, event.value)
         if model.trainer.awaited is not None and batch.offset > model.trainer.state.offset:
             begun = model.trainer.on_replayed(await self._replays.results(model.trainer))
             await self._carry_out(partition, model, begun)
-        decisions = model.trainer.on_batch(batch)
+        try:
+            decisions = model.trainer.on_batch(batch)
+        except Exception:
+            self._halt(model, message)
+            return
         VITALS.count("records")
         VITALS.count("examples", len(batch.examples))
         model.last_produced_ms = int(batch.examples.produced_ms.max(initial=model.last_produced_ms))
@@ -142,11 +151,29 @@ class TrainerRole:
         if decisions or model.trainer.has_alarms:
             await self._carry_out(partition, model, decisions)
 
+    def _halt(self, model: TrainedModel, message: Any) -> None:
+        """A model's own code failed: this model stops, and the others go on.
+
+        Its records are not acknowledged, so nothing is lost: once the code is mended, the next process learns them.
+        """
+        model.halted = True
+        halted = sum(one.halted for partition in self._partitions.values() for one in partition.models.values())
+        VITALS.gauge("halted_models", halted)
+        log.exception(
+            "%s cannot take %s[%d] offset %d and learns no more; mend the model, then start the trainer again",
+            model.trainer.name,
+            message.topic,
+            message.partition,
+            message.offset,
+        )
+
     async def _on_alert(self, event: Any) -> None:
         message = event.message
         partition = await self._partition(message.partition)
         alert = orjson.loads(event.value) if event.value else {}
         model = partition.models.get(alert.get("model", ""))
+        if model is not None and model.halted:
+            return
         if model is None or message.offset <= model.alerts_offset:
             self._acknowledge(message)
             return
@@ -182,6 +209,8 @@ class TrainerRole:
             self._acknowledge(message)
             return
         model = partition.models[name]
+        if model.halted:
+            return
         if message.offset <= model.commands_offset or ordered.id in model.commands:
             self._acknowledge(message)
             return

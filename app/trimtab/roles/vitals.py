@@ -31,6 +31,7 @@ GAUGES: Final = {
     "watermark_delay_seconds": "Event time between the newest event and the watermark, of the model furthest behind.",
     "learning_delay_seconds": "Wall time between the production of the example learnt last and its learning.",
     "races": "Races and the replays before them.",
+    "halted_models": "Models that learn no more, since their own code failed.",
     "acting": "1 for the notifier that acts, 0 for one that stands by.",
 }
 """Every gauge and what it says."""
