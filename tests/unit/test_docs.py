@@ -25,14 +25,18 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_events.py"
 
 
-@pytest.fixture(scope="module")
-def made() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_events", SCRIPT)
+def loaded(script: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def made() -> ModuleType:
+    return loaded(SCRIPT)
 
 
 def test_the_page_is_fresh() -> None:
@@ -102,12 +106,7 @@ METRICS = ROOT / "docs" / "make_metrics.py"
 
 @pytest.fixture(scope="module")
 def of_metrics() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_metrics", METRICS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(METRICS)
 
 
 def test_the_page_of_metrics_is_fresh() -> None:
