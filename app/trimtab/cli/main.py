@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 
 import typer
@@ -73,6 +74,8 @@ def make_app(first: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit."""
+    # As Ctrl-C does, so that what was started is stopped; roles and `up` have ways of their own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
