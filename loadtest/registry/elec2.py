@@ -74,7 +74,8 @@ def _configure(bootstrap: str, folder: Path, rows: list[Row]) -> Path:
         "label_horizon": "30d",
         "race": {"candidates": ["continue"]},
     }
-    kafka = {"bootstrap_servers": bootstrap, "topic_prefix": "elec2.", "partitions": 4}
+    # One, as the demo has for one collector: each further one makes every transaction larger.
+    kafka = {"bootstrap_servers": bootstrap, "topic_prefix": "elec2.", "partitions": 1}
     path = folder / "elec2.yaml"
     settings = {"kafka": kafka, "data_dir": str(folder / "data"), "models": {MODEL: model}}
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")

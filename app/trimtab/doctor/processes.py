@@ -44,6 +44,14 @@ def judged(config: Config, records: list[Record], now_ms: int) -> Iterator[Findi
             f"{who} (process {one['pid']} on {one['host']}) has said nothing for {age_s:,.0f} s",
             "its log says why it ended; start it again, or it is forgotten a day later",
         )
+    releases = sorted({str(one["release"]) for one in alive})
+    if len(releases) > 1:
+        yield Finding(
+            "releases",
+            Status.WARN,
+            f"processes of {' and '.join(releases)} run together; records of the newer may not fit the older's schemas",
+            "bring all to one release; unknown_schema among the dead letters tells what was not understood",
+        )
     if not silent:
         yield Finding("processes", Status.OK, f"{len(alive)} tell of themselves, none is silent")
     for one in alive:

@@ -12,6 +12,7 @@ NOW_MS = 1_000_000_000
 
 def record(role: str, instance: str = "1", age_ms: int = 1_000, **gauges: float) -> dict[str, Any]:
     return {
+        "release": "1.0",
         "role": role,
         "instance": instance,
         "host": "box",
@@ -37,6 +38,14 @@ def test_a_silent_process_is_named(tmp_path: Path) -> None:
     assert found(config, record("trainer"), record("monitor", "b"))["processes"][0] == "ok"
     status, what = found(config, record("trainer", "b", age_ms=60_000))["processes"]
     assert (status, what) == ("warn", "trainer b (process 7 on box) has said nothing for 60 s")
+
+
+def test_releases_that_do_not_go_together(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    assert "releases" not in found(config, record("trainer"), record("monitor"))
+    status, what = found(config, record("trainer"), {**record("monitor"), "release": "1.1"})["releases"]
+    assert status == "warn"
+    assert what.startswith("processes of 1.0 and 1.1 run together")
 
 
 def test_windows_that_stall(tmp_path: Path) -> None:
