@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _READ_S = 60.0
-# Lines that are no models: the head, two headers, what is unread, and the cursor's.
-_OTHERS = 6
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +60,5 @@ def _live(console: Console, watch: Watch, every: float) -> None:
 
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            processes = len(watch.look()[1]["processes"])
-            live.update(watch.draw(most=max(1, console.height - processes - _OTHERS)), refresh=True)
+            live.update(watch.draw(console.height), refresh=True)
             time.sleep(every)

@@ -13,7 +13,7 @@ from trimtab.dashboard import formats
 from trimtab.dashboard.views.fleet import FleetRow, FleetView
 from trimtab.dashboard.views.system import LagRow, ProcessRow, SystemView
 
-__all__ = ["rates", "screen", "spark"]
+__all__ = ["name_of", "rates", "screen", "spark"]
 
 _STYLES: Final = {
     "critical": "bold red",
@@ -30,6 +30,11 @@ Counters = Mapping[str, tuple[int, Mapping[str, float]]]
 """Of each process when it told of itself, in milliseconds, and its counters then."""
 
 
+def name_of(row: ProcessRow) -> str:
+    """Role and instance."""
+    return f"{row['role']} {row['instance']}"
+
+
 def rates(before: Counters, processes: Iterable[ProcessRow]) -> dict[str, dict[str, float]]:
     """By process, how much of each counter a second; of one that was started anew since its start.
 
@@ -41,7 +46,7 @@ def rates(before: Counters, processes: Iterable[ProcessRow]) -> dict[str, dict[s
     """
     found: dict[str, dict[str, float]] = {}
     for row in processes:
-        name = f"{row['role']} {row['instance']}"
+        name = name_of(row)
         time_ms, counters = before.get(name, (row["started_ms"], {}))
         if row["started_ms"] > time_ms:
             time_ms, counters = row["started_ms"], {}
@@ -117,7 +122,7 @@ def _processes(system: SystemView, rated: Mapping[str, Mapping[str, float]]) -> 
     columns = [f">{name}/s" for name in _RATED]
     table = _table("process", "state", ">up", ">cpu", ">memory", *columns, "")
     for row in system["processes"]:
-        name = f"{row['role']} {row['instance']}"
+        name = name_of(row)
         own, gauges = rated.get(name, {}), row["gauges"]
         told = [f"{key} {formats.number(value)}" for key, value in sorted(gauges.items()) if key != "rss_bytes"]
         table.add_row(

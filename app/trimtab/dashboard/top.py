@@ -15,9 +15,9 @@ from trimtab import clock
 from trimtab.config import Config
 from trimtab.dashboard.reader import Reader
 from trimtab.dashboard.store import Queries, Store
-from trimtab.dashboard.terminal import rates, screen
+from trimtab.dashboard.terminal import name_of, rates, screen
 from trimtab.dashboard.views.fleet import FleetView, fleet
-from trimtab.dashboard.views.system import LagRow, ProcessRow, SystemView, lags, system
+from trimtab.dashboard.views.system import LagRow, SystemView, lags, system
 from trimtab.dashboard.views.world import World
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.signing import Trust
@@ -29,6 +29,8 @@ _KEEP_MS: Final = 86_400_000
 _DETAIL_MS: Final = 60_000
 _WINDOWS: Final = 100
 _LAG_EVERY_S: Final = 5.0
+# Lines that are no models and no processes: the head, two headers, what is left out, what is unread, and the cursor's.
+_OTHERS: Final = 6
 
 
 class Watch:
@@ -56,12 +58,13 @@ class Watch:
         world = World(self._config, self._queries, self._index, clock.now_ms(), self._reader.share)
         return fleet(world), system(world, self._lags)
 
-    def draw(self, most: int | None = None) -> Group:
-        """The same as text, with rates since the sign of life before the last."""
+    def draw(self, height: int | None = None) -> Group:
+        """The same as text of at most so many lines, with rates since the sign of life before the last."""
         seen, known = self.look()
-        fresh = [row for row in known["processes"] if self._before.get(_name(row), (0,))[0] != row["time_ms"]]
+        most = None if height is None else max(1, height - len(known["processes"]) - _OTHERS)
+        fresh = [row for row in known["processes"] if self._before.get(name_of(row), (0,))[0] != row["time_ms"]]
         self._rated |= rates(self._before, fresh)
-        self._before |= {_name(row): (row["time_ms"], row["counters"]) for row in fresh}
+        self._before |= {name_of(row): (row["time_ms"], row["counters"]) for row in fresh}
         return screen(seen, known, self._rated, most)
 
 
@@ -81,7 +84,3 @@ def watching(config: Config) -> Iterator[Watch]:
         reader.start()
         stack.callback(reader.close)
         yield Watch(config, Queries(store.path), index, reader)
-
-
-def _name(row: ProcessRow) -> str:
-    return f"{row['role']} {row['instance']}"

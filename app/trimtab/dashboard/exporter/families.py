@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 from trimtab.roles.vitals import COUNTERS, GAUGES
 
-__all__ = ["FAMILIES", "OWN", "Family", "process_family"]
+__all__ = ["FAMILIES", "Family", "process_family"]
 
 
 class Family(NamedTuple):
@@ -84,7 +84,7 @@ _MODELS: Final = (
 )
 _PROCESS: Final = ("role", "instance")
 
-OWN: Final = (
+_OWN: Final = (
     Family("trimtab_process_up", "gauge", "1 for a process that told of itself lately, 0 for one overdue.", _PROCESS),
     Family("trimtab_process_start_time_seconds", "gauge", "When it was started.", _PROCESS),
     *(Family(process_family(name), "counter", says, _PROCESS) for name, says in COUNTERS.items()),
@@ -95,5 +95,5 @@ OWN: Final = (
     Family("trimtab_read_ratio", "gauge", "How much of the log the dashboard has read since it started, 0 to 1."),
 )
 
-FAMILIES: Final = {family.name: family for family in (*_MODELS, *OWN)}
+FAMILIES: Final = {family.name: family for family in (*_MODELS, *_OWN)}
 """By name."""
