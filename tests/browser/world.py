@@ -127,7 +127,7 @@ def window(
     status = "worse" if name == "accuracy" and right < 0.84 else "ok"
     if name == "accuracy":
         # What the scores say sees half of what a shift costs.
-        guess = right + (0.025 * shift if bad else 0)
+        guess = right + (0.025 * shift if bad else 0) + 0.006 * math.sin(end_ms / HOUR_MS)
         found.append(metric(model, version, None, "estimated_accuracy", guess, end_ms, count=400))
     for segment in ("", *(f"channel={channel}" for channel in CHANNELS)):
         value, count = right + (rng.gauss(0, 0.01) if segment else 0), 380 if not segment else 190

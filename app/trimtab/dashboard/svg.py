@@ -12,10 +12,11 @@ __all__ = ["Line", "bars", "chart", "sparkline"]
 
 
 class Line(NamedTuple):
-    """One line of a chart: points of time and value, oldest first."""
+    """One line of a chart: points of time and value, oldest first; ``dotted`` for what was not measured."""
 
     name: str
     points: Sequence[tuple[int, float]]
+    dotted: bool = False
 
 
 def sparkline(
@@ -102,7 +103,7 @@ def chart(
         if len(line.points) == 1:
             drawn.append(tag("circle", cx=x(line.points[0][0]), cy=y(line.points[0][1]), r=3, class_=kind + " dot"))
         else:
-            drawn.append(tag("polyline", points=path, class_=kind))
+            drawn.append(tag("polyline", points=path, class_=kind + (" dotted" if line.dotted else "")))
     return tag("svg", tag("title", title), join(grid), join(drawn), class_="chart-svg", role="img",
                viewBox=f"0 0 {width} {height}")  # fmt: skip
 

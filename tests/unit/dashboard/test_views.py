@@ -140,4 +140,5 @@ def test_estimated_stands_beside_realised_accuracy(looked: World) -> None:
     assert model.model(looked, "pricing", choice)["estimated"] == []
     page = performance(view)
     assert "estimated" in page
+    assert page.count('dotted"') == 1
     assert "estimated" not in performance(model.model(looked, "pricing", choice))

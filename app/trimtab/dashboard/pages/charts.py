@@ -40,7 +40,7 @@ def by_version(points: Sequence[Point]) -> list[Line]:
 
 def estimate_of(points: Sequence[Point]) -> list[Line]:
     """What was expected before labels came, whatever the version."""
-    return [Line("estimated", [(p["end_ms"], p["value"]) for p in points])] if points else []
+    return [Line("estimated", [(p["end_ms"], p["value"]) for p in points], dotted=True)] if points else []
 
 
 def marks_of(promotions: Sequence[Promotion]) -> list[tuple[int, str]]:
@@ -75,7 +75,8 @@ def histograms(cell: Cell) -> Html:
 
 
 def _wire(line: Line) -> dict[str, Any]:
-    return {"name": line.name, "x": [at for at, _ in line.points], "y": [value for _, value in line.points]}
+    x, y = [at for at, _ in line.points], [value for _, value in line.points]
+    return {"name": line.name, "x": x, "y": y, "dotted": line.dotted}
 
 
 def _holder(kind: str, spec: dict[str, Any], drawn: Html) -> Html:

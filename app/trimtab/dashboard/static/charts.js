@@ -32,11 +32,11 @@
   const lines = (spec) => {
     const data = spec.lines.map((line, at) => ({
       type: "scatter",
-      mode: line.x.length > 60 ? "lines" : "lines+markers",
+      mode: line.dotted || line.x.length > 60 ? "lines" : "lines+markers",
       name: line.name,
       x: line.x.map((ms) => new Date(ms).toISOString()),
       y: line.y,
-      line: { color: color(`--s${at % 8}`), width: 1.8 },
+      line: { color: color(`--s${at % 8}`), width: 1.8, dash: line.dotted ? "dot" : "solid" },
       marker: { size: 5 },
     }));
     const shown = layout(spec);
