@@ -8,7 +8,7 @@ so whoever needs the same bits after a replay merges in one fixed order, which h
 
 from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import MAX_CATEGORIES, MAX_NAME_CHARS, MAX_NEW, CategoricalProfile
-from trimtab.profiles.cells import CELL_RELATIVE_WIDTH, cell_bounds, cell_index
+from trimtab.profiles.cells import CELL_RELATIVE_WIDTH, cell_bounds, cell_index, kernels
 from trimtab.profiles.frame import IDENTITY, LARGEST, Frame
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
@@ -25,6 +25,7 @@ __all__ = [
     "cell_index",
     "cell_bounds",
     "CELL_RELATIVE_WIDTH",
+    "kernels",
     "NumericProfile",
     "CategoricalProfile",
     "MAX_CATEGORIES",

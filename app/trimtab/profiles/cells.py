@@ -12,7 +12,8 @@ outermost cell. Edges hold to float32 rounding (6e-8 relative).
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,8 @@ __all__ = [
     "cell_bounds",
     "cell_index",
     "cells_of",
+    "kernels",
     "merge_cells",
-    "tally",
 ]
 
 CellArray = npt.NDArray[np.int32]
@@ -42,8 +43,14 @@ CELL_RELATIVE_WIDTH = 2.0**-_MANTISSA_BITS
 LAST_CELL = 255 << _MANTISSA_BITS  # exponent of infinity: everything beyond float32
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CHUNK = 32_768  # values; the temporaries then stay in the second-level cache
-_FEW = 64
-_DENSE_FROM = 512  # values; below, sorting beats counting into thousands of mostly empty cells
+
+
+@cache
+def kernels() -> ModuleType:
+    """The compiled loops; loading them takes a moment, which a process that needs them takes at its start."""
+    from trimtab.profiles import loops
+
+    return loops
 
 
 def cell_index(values: FloatArray, frame: Frame) -> CellArray:
@@ -138,28 +145,9 @@ def _all_bounds() -> tuple[FloatArray, FloatArray]:
 _LOW, _HIGH = _all_bounds()
 
 
-def tally(indices: CellArray) -> tuple[CellArray, CountArray]:
-    """Occupied cells in ascending order, and how many values each holds."""
-    if indices.size <= _FEW:  # NumPy's fixed cost per call is more than counting by hand
-        found = sorted(Counter(indices.tolist()).items())
-        return np.array([c for c, _ in found], np.int32), np.array([n for _, n in found], np.int64)
-    if indices.size < _DENSE_FROM:
-        cells, counts = np.unique(indices, return_counts=True)
-        return cells, counts.astype(np.int64)
-    lowest = indices.min()
-    dense = np.bincount(indices - lowest)
-    occupied = np.flatnonzero(dense.astype(np.bool_))  # several times as fast on truth values as on numbers
-    return (occupied + lowest).astype(np.int32), dense[occupied].astype(np.int64)
-
-
 def merge_cells(
     cells: CellArray, counts: CountArray, other_cells: CellArray, other_counts: CountArray
 ) -> tuple[CellArray, CountArray]:
     """Sum of two sparse histograms, exact and independent of the order."""
-    both = np.concatenate((cells, other_cells))
-    if both.size == 0:
-        return cells, counts
-    order = np.argsort(both, kind="stable")
-    both = both[order]
-    starts = np.flatnonzero(np.concatenate(([True], both[1:] != both[:-1])))
-    return both[starts], np.add.reduceat(np.concatenate((counts, other_counts))[order], starts)
+    both: tuple[CellArray, CountArray] = kernels().merged(cells, counts, other_cells, other_counts)
+    return both

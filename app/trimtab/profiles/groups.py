@@ -17,7 +17,6 @@ from trimtab.events.tables import PredictionTable
 from trimtab.profiles.basis import Basis
 from trimtab.profiles.categorical import CategoricalProfile
 from trimtab.profiles.frame import IDENTITY, Frame
-from trimtab.profiles.matrix import AT_ONCE, numeric_profiles
 from trimtab.profiles.numeric import NumericProfile
 from trimtab.profiles.performance import PerformanceProfile
 from trimtab.profiles.reference import PREDICTION, RECONSTRUCTION, SCORE, Reference
@@ -94,9 +93,6 @@ class InputRows:
     def _numeric(cls, parts: Sequence[Self], frames: Sequence[Frame], basis: _Placed | None) -> list[NumericProfile]:
         """Profiles of all numbers of all parts: features, score, the prediction if it is a number, and errors."""
         rows = [part._rows(len(frames), basis) for part in parts]
-        if sum(map(len, parts)) <= AT_ONCE:
-            return numeric_profiles(np.array([np.concatenate(of) for of in zip(*rows, strict=True)]), frames)
-        # One feature after the other: its values are still in the cache when they are profiled.
         columns = zip(zip(*rows, strict=True), frames, strict=True)
         return [NumericProfile.of(of[0] if len(of) == 1 else np.concatenate(of), frame) for of, frame in columns]
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.profiles.cells import (
     CellArray,
     CountArray,
     FloatArray,
     cell_bounds,
-    cell_index,
+    kernels,
     merge_cells,
-    tally,
 )
-from trimtab.profiles.frame import IDENTITY, LARGEST, Frame
+from trimtab.profiles.frame import IDENTITY, Frame
 
 __all__ = ["NumericProfile"]
 
@@ -89,29 +90,12 @@ class NumericProfile:
     def of(cls, values: FloatArray, frame: Frame) -> Self:
         """Profile ``values``: shape ``(n,)``, float64, NaN for a missing one. They are not changed."""
         values = np.asarray(values, dtype=np.float64)
-        total = values.size
-        missing = 0
-        if total:
-            with np.errstate(invalid="ignore"):
-                low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
-                # One pass tells the common case, nothing to filter; a NaN makes both comparisons false.
-                if not (low >= -LARGEST and high <= LARGEST):
-                    missing = int(np.isnan(values).sum())
-                    values = values[np.abs(values) <= LARGEST]
-                    if values.size:
-                        low, high = float(values.min()), float(values.max())
-        count = values.size
-        if count == 0:
-            return cls(missing=missing, non_finite=total - missing, frame=frame)
-        # Adding zero turns -0.0 into 0.0: equal numbers, whose bits would show in which order profiles merged.
-        low, high = low + 0.0, high + 0.0
-        mean, m2 = low, 0.0
-        if low != high:  # a constant has exactly no spread; float summation would give it some
-            mean = float(np.add.reduce(values)) / count + 0.0
-            deviations = values - mean
-            m2 = float(np.add.reduce(np.square(deviations, out=deviations)))
-        cells, counts = tally(cell_index(values, frame))
-        return cls(count, missing, total - missing - count, mean, m2, low, high, frame, cells, counts)
+        if not (values.flags.c_contiguous and values.flags.aligned):
+            values = values.copy()
+        dense, used = _scratch()
+        found = kernels().gather(values, frame.center, frame.scale, dense, used)
+        count, missing, mean, m2, low, high, cells, counts = found
+        return cls(count, missing, values.size - missing - count, mean, m2, low, high, frame, cells, counts)
 
     def merge(self, other: Self) -> Self:
         """Profile of both windows together.
@@ -275,6 +259,17 @@ def _count_type(largest: int) -> str:
 
 
 def _check_cells(count: int, cells: CellArray, counts: CountArray) -> None:
-    fits = cells.shape == counts.shape and int(counts.sum()) == count and bool((counts > 0).all())
-    if not fits or bool((cells[1:] <= cells[:-1]).any()):
+    if cells.shape != counts.shape or not kernels().sound(cells, counts, count):
         raise ValueError("numeric profile: cells must ascend and their counts, above zero, sum to count")
+
+
+_WORKING = threading.local()
+
+
+def _scratch() -> tuple[CountArray, npt.NDArray[np.uint8]]:
+    """Zeros for :func:`~trimtab.profiles.loops.gather` to work in, which leaves zeros: each thread has its own."""
+    try:
+        found: tuple[CountArray, npt.NDArray[np.uint8]] = _WORKING.zeros
+    except AttributeError:
+        _WORKING.zeros = found = np.zeros(kernels().CELLS, np.int64), np.zeros(kernels().GROUPS, np.uint8)
+    return found

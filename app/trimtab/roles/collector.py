@@ -30,6 +30,7 @@ from trimtab.joining import Refused
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.progress import Place
 from trimtab.kafka.topics import Topics
+from trimtab.profiles import kernels
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.signing import Trust
 from trimtab.roles.collected import Collected, Output
@@ -416,6 +417,7 @@ def _produce(sender: Producer, output: Output) -> None:
 
 def run(config: Config, instance: str) -> None:
     """Run one collector until SIGTERM."""
+    kernels()
     connect(config.kafka)
     with StopSignal() as stop:
         Collector(config, instance).run(stop)

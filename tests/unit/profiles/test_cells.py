@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.unit.profiles.strategies import arrays, briefly
 from trimtab.profiles import CELL_RELATIVE_WIDTH, IDENTITY, Frame, cell_bounds, cell_index
-from trimtab.profiles.cells import CellArray, FloatArray, merge_cells, tally
+from trimtab.profiles.cells import CellArray, FloatArray, merge_cells
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 FLOAT32_ROUNDING = 6.1e-8
@@ -75,22 +75,13 @@ def test_long_arrays_are_cut_into_chunks_unseen() -> None:
     assert np.array_equal(whole, np.concatenate([cell_index(v, IDENTITY) for v in np.array_split(values, 50)]))
 
 
-@pytest.mark.parametrize("size", [0, 1, 1_000, 60_000])  # by sorting, and by counting
-def test_tally_counts_each_cell(size: int) -> None:
-    indices = (np.arange(size) ** 2 % 97 - 40).astype(np.int32)
-    cells, counts = tally(indices)
-    assert dict(zip(cells.tolist(), counts.tolist(), strict=True)) == Counter(indices.tolist())
-    assert (np.diff(cells) > 0).all()
-    assert (cells.dtype.name, counts.dtype.name) == ("int32", "int64")
-
-
 cell_lists = st.lists(st.integers(-50, 50), max_size=40)
 
 
 @briefly
 @given(cell_lists, cell_lists)
 def test_merging_adds_counts(left: list[int], right: list[int]) -> None:
-    parts = [tally(np.array(x, np.int32)) for x in (left, right)]
+    parts = [np.unique(np.array(x, np.int32), return_counts=True) for x in (left, right)]
     cells, counts = merge_cells(*parts[0], *parts[1])
     assert dict(zip(cells.tolist(), counts.tolist(), strict=True)) == Counter(left + right)
     assert (np.diff(cells) > 0).all()
