@@ -12,9 +12,9 @@ from trimtab.kafka.progress import Place
 __all__ = ["Gathering"]
 
 # A table of fewer rows costs more by being a table than by its rows.
-ROWS_A_TABLE = 64
+ROWS_A_TABLE = 128
 # Messages of one place beyond which nothing is waited for: their bytes have to stay in memory.
-MOST = 50_000
+MOST = 131_072
 
 
 class Gathering:

@@ -72,7 +72,7 @@ def test_chunks_grow_until_their_tables_are_worth_it() -> None:
     gathering.add(some)
     assert len(gathering.due()) == 1
     gathering.learn(place, tables=MOST, rows=MOST)
-    gathering.add(some * (MOST // 10))
+    gathering.add(some * (MOST // 10 + 1))
     assert len(gathering.due()) == 1
 
 
