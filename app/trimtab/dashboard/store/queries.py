@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from trimtab.dashboard.store.connection import Connection
 from trimtab.registry.audit import Entry
 
 __all__ = ["Histograms", "Letter", "LiveNumber", "Queries", "Window"]
@@ -71,7 +72,8 @@ class Queries:
         inode = self._path.stat().st_ino
         # A store that was made anew is another file under this name.
         if db is None or self._local.inode != inode:
-            db = self._local.db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+            uri = f"file:{self._path}?mode=ro"
+            db = self._local.db = sqlite3.connect(uri, uri=True, check_same_thread=False, factory=Connection)
             self._local.inode = inode
         return db
 

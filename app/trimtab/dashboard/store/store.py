@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from trimtab.dashboard.store import events
+from trimtab.dashboard.store.connection import Connection
 from trimtab.dashboard.store.metrics import DAY_MS, combine, gather, read_metrics
 from trimtab.dashboard.store.tables import DDL, LAYOUT
 from trimtab.dashboard.store.taken import Taken
@@ -208,13 +210,9 @@ def _keep_newest(db: sqlite3.Connection, table: str, group: str, most: int) -> N
 def _opened(path: Path, source: str) -> sqlite3.Connection:
     """The file, made anew unless it is ours and whole."""
     wanted = {"layout": str(LAYOUT), "source": source}
-    try:
-        db = _connected(path)
-        if dict(db.execute("SELECT name, value FROM meta").fetchall()) == wanted:
-            return db
-        db.close()
-    except sqlite3.DatabaseError as error:
-        log.info("%s: no store yet (%s); it is filled from the log", path, error)
+    known = _kept(path, wanted)
+    if known is not None:
+        return known
     _remove(path)
     db = _connected(path)
     with db:
@@ -223,8 +221,20 @@ def _opened(path: Path, source: str) -> sqlite3.Connection:
     return db
 
 
+def _kept(path: Path, wanted: dict[str, str]) -> sqlite3.Connection | None:
+    """The file as it is, if it is what is wanted; else nobody has it open any more."""
+    try:
+        with closing(_connected(path)) as db:
+            if dict(db.execute("SELECT name, value FROM meta").fetchall()) != wanted:
+                return None
+    except sqlite3.DatabaseError as error:
+        log.info("%s: no store yet (%s); it is filled from the log", path, error)
+        return None
+    return _connected(path)
+
+
 def _connected(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, check_same_thread=False)
+    db = sqlite3.connect(path, check_same_thread=False, factory=Connection)
     db.execute("PRAGMA journal_mode = WAL")
     # What the last seconds wrote may be lost with the machine: offsets go with it, so it is read again.
     db.execute("PRAGMA synchronous = OFF")
