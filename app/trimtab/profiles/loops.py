@@ -19,7 +19,7 @@ from numba import njit, types
 
 from trimtab.profiles.frame import LARGEST
 
-__all__ = ["CELLS", "GROUPS", "gather", "merged", "sound"]
+__all__ = ["CELLS", "GROUPS", "gather", "merged", "total"]
 
 _SHIFT = 18
 CELLS = 1 << 32 - _SHIFT
@@ -205,12 +205,12 @@ def merged(cells, counts, other_cells, other_counts):
     return both[:size].copy(), sums[:size].copy()
 
 
-@_compiled(_fixed(types.int32), _fixed(types.int64), types.int64)
-def sound(cells, counts, count):
-    """Whether cells ascend and their counts, above zero, sum to ``count``."""
-    total = 0
+@_compiled(_fixed(types.int32), _fixed(types.int64))
+def total(cells, counts):
+    """Sum of the counts; -1 when cells do not ascend, or not each count is above zero."""
+    found = 0
     for k in range(cells.size):
         if counts[k] <= 0 or (k and cells[k] <= cells[k - 1]):
-            return False
-        total += counts[k]
-    return total == count
+            return -1
+        found += counts[k]
+    return found

@@ -174,6 +174,19 @@ def test_nothing_survives_packing() -> None:
     assert NumericProfile.from_packed(NumericProfile.empty(IDENTITY).to_packed()) == NumericProfile.empty(IDENTITY)
 
 
+@pytest.mark.parametrize("count", [4.5, 2**63, -1, None, "5"])
+def test_a_damaged_count_is_refused(count: Any) -> None:
+    packed = NumericProfile.of(np.arange(5.0), IDENTITY).to_packed()
+    with pytest.raises(ValueError, match="numeric profile"):
+        NumericProfile.from_packed([count, *packed[1:]])
+
+
+def test_cells_in_rows_are_refused() -> None:
+    wire = NumericProfile.of(np.arange(5.0), IDENTITY).to_wire()
+    with pytest.raises(ValueError, match="numeric profile"):
+        NumericProfile.from_wire({**wire, "cells": [wire["cells"]], "counts": [wire["counts"]]})
+
+
 @pytest.mark.parametrize(
     "change", [lambda raw: raw[:-1], lambda raw: raw + b"\x01", lambda raw: raw * 2, lambda _: b""]
 )
