@@ -28,7 +28,6 @@ __all__ = [
     "FloatArray",
     "cell_bounds",
     "cell_index",
-    "cells_of",
     "kernels",
     "merge_cells",
 ]
@@ -42,7 +41,6 @@ _MANTISSA_BITS = 5
 CELL_RELATIVE_WIDTH = 2.0**-_MANTISSA_BITS
 LAST_CELL = 255 << _MANTISSA_BITS  # exponent of infinity: everything beyond float32
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_CHUNK = 32_768  # values; the temporaries then stay in the second-level cache
 
 
 @cache
@@ -72,20 +70,10 @@ def cell_index(values: FloatArray, frame: Frame) -> CellArray:
     >>> cell_index(np.array([-1.0, 0.0, 1.0, 1.03, 1.04]), Frame(0.0, 1.0)).tolist()
     [-4065, 0, 4064, 4064, 4065]
     """
-    if values.size <= _CHUNK:
-        return cells_of(values, frame.center, frame.scale)
-    out = np.empty(values.shape, np.int32)
-    for start in range(0, values.size, _CHUNK):
-        out[start : start + _CHUNK] = cells_of(values[start : start + _CHUNK], frame.center, frame.scale)
-    return out
-
-
-def cells_of(values: FloatArray, center: npt.ArrayLike, scale: npt.ArrayLike) -> CellArray:
-    """Cells of standardised values; ``center`` and ``scale`` are broadcast."""
     # Overflow to infinity and underflow to zero are what the outermost and innermost cells are for.
     with np.errstate(over="ignore", under="ignore"):
-        standardised = np.subtract(values, center)
-        standardised /= scale
+        standardised = np.subtract(values, frame.center)
+        standardised /= frame.scale
         short = standardised.astype(np.float32)
     short += np.float32(0)  # -0.0 becomes 0.0, so that zero has one cell
     bits = short.view(np.int32)

@@ -114,7 +114,7 @@ def _squares(values, mean):
 
 @_compiled()
 def _count(values, center, scale, short, dense, used):
-    """Count each value in its cell: the arithmetic of :func:`trimtab.profiles.cells.cells_of`."""
+    """Count each value in its cell: the arithmetic of :func:`trimtab.profiles.cells.cell_index`."""
     for k in range(values.size):
         short[k] = np.float32((values[k] - center) / scale) + np.float32(0)
     bits = short.view(np.int32)

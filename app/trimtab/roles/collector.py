@@ -30,7 +30,6 @@ from trimtab.joining import Refused
 from trimtab.kafka.clients import connect, consumer, message_of, producer
 from trimtab.kafka.progress import Place
 from trimtab.kafka.topics import Topics
-from trimtab.profiles import kernels
 from trimtab.registry.index import RegistryIndex
 from trimtab.registry.signing import Trust
 from trimtab.roles.collected import Collected, Output
@@ -47,7 +46,7 @@ log = logging.getLogger("trimtab.collector")
 BUSY_FLUSH_S = 0.5
 # Events, or records, of one turn from which on the collector counts as busy: a flush costs as much as some thousand.
 BUSY_EVENTS = 1_000
-# A profile costs some 0.3 ms, however few events are in it: with many models flushes become rarer.
+# A profile costs some 0.2 ms, however few events are in it: with many models flushes become rarer.
 FLUSH_S_A_PROFILE = 0.002
 LONGEST_FLUSH_S = 2.0
 IDLE_WAIT_S = 0.05
@@ -417,7 +416,6 @@ def _produce(sender: Producer, output: Output) -> None:
 
 def run(config: Config, instance: str) -> None:
     """Run one collector until SIGTERM."""
-    kernels()
     connect(config.kafka)
     with StopSignal() as stop:
         Collector(config, instance).run(stop)

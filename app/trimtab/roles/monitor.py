@@ -34,7 +34,6 @@ from trimtab.kafka.clients import admin
 from trimtab.kafka.progress import Progress, progress
 from trimtab.kafka.tables import read_table
 from trimtab.kafka.topics import Topics
-from trimtab.profiles import kernels
 from trimtab.registry.audit import Chain
 from trimtab.registry.audit_log import chain_of
 from trimtab.registry.set_reference import reference_set
@@ -63,7 +62,6 @@ STILL_S = 0.5
 
 def run(config: Config, instance: str) -> None:
     """Run a monitor until SIGTERM; raises a TrimtabError when it cannot go on."""
-    kernels()
     asyncio.run(_run(config, instance))
 
 

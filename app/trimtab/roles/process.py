@@ -12,10 +12,13 @@ from types import FrameType
 from typing import Any, Self
 
 from trimtab.config import Config
+from trimtab.profiles import kernels
 
 __all__ = ["StopSignal", "data_dir", "settle", "start_logging"]
 
 _PATIENT = frozenset({"monitor", "notifier", "dashboard"})
+# The compiled loops are loaded before a group is joined: on a new machine that takes seconds.
+_PROFILING = frozenset({"collector", "monitor", "trainer"})
 
 
 class StopSignal:
@@ -65,6 +68,8 @@ def settle(role: str) -> None:
     Monitor, notifier and dashboard report within a second; the collector and the trainer act within milliseconds.
     What is imported by now lives as long as the process, so no garbage collection needs to look at it again.
     """
+    if role in _PROFILING:
+        kernels()
     if role in _PATIENT:
         os.nice(10)
     gc.collect()

@@ -21,7 +21,6 @@ from trimtab.config import Config
 from trimtab.events import EventError, dead_letter
 from trimtab.kafka.clients import connect
 from trimtab.kafka.topics import Topics, partition_of
-from trimtab.profiles import kernels
 from trimtab.registry.signing import Trust
 from trimtab.roles.faust_app import acknowledge, deliver, fail, make_app, run_app
 from trimtab.roles.orders import Shelf, decide, order_of
@@ -234,7 +233,6 @@ class TrainerRole:
 
 def run(config: Config, instance: str) -> None:
     """Run one trainer until SIGTERM."""
-    kernels()
     connect(config.kafka)
 
     async def main() -> None:

@@ -69,7 +69,7 @@ def test_only_cells_have_bounds() -> None:
         cell_bounds(8161)
 
 
-def test_long_arrays_are_cut_into_chunks_unseen() -> None:
+def test_the_cells_of_parts_are_those_of_the_whole() -> None:
     values = np.linspace(-5, 5, 70_001)
     whole = cell_index(values, IDENTITY)
     assert np.array_equal(whole, np.concatenate([cell_index(v, IDENTITY) for v in np.array_split(values, 50)]))

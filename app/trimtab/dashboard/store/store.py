@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -222,15 +221,14 @@ def _opened(path: Path, source: str) -> sqlite3.Connection:
 
 
 def _kept(path: Path, wanted: dict[str, str]) -> sqlite3.Connection | None:
-    """The file as it is, if it is what is wanted; else nobody has it open any more."""
+    """The file as it is, if it is what is wanted; else its connection closes when this returns."""
     try:
-        with closing(_connected(path)) as db:
-            if dict(db.execute("SELECT name, value FROM meta").fetchall()) != wanted:
-                return None
+        db = _connected(path)
+        if dict(db.execute("SELECT name, value FROM meta").fetchall()) == wanted:
+            return db
     except sqlite3.DatabaseError as error:
         log.info("%s: no store yet (%s); it is filled from the log", path, error)
-        return None
-    return _connected(path)
+    return None
 
 
 def _connected(path: Path) -> sqlite3.Connection:
