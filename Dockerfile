@@ -1,5 +1,6 @@
 # One image for every role: docker-compose.yml names the role in the command.
-FROM python:3.12-slim
+# Trainers learn faster with 3.13 than with any Python before it: docs/performance.md.
+FROM python:3.13-slim
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
