@@ -25,6 +25,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--table", type=Path, action="append", default=[], help="a gzipped CSV, the label last")
     parser.add_argument("--only", default="elec2,synthetic", help="of elec2, synthetic; empty for tables alone")
     parser.add_argument("--modes", default=",".join(MODES), help="by comma")
+    parser.add_argument("--loss", choices=("brier", "error"), default="brier", help="what races compare")
     parser.add_argument("--rows", type=int, help="the first rows alone")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(argv)
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     for name, rows in _streams(options.only, options.table):
         some = rows[: options.rows] if options.rows else rows
         for mode in options.modes.split(","):
-            found.append(_measured(name, some, mode))
+            found.append(_measured(name, some, mode, options.loss))
             console.print(_line(found[-1]), markup=False)
     console.print(_table(found))
     if options.json is not None:
@@ -46,8 +47,8 @@ def _streams(only: str, tables: list[Path]) -> list[tuple[str, list[Row]]]:
     return named + [(path.name.partition(".")[0], table(path)) for path in tables]
 
 
-def _measured(name: str, rows: list[Row], mode: str) -> dict[str, Any]:
-    outcome = played(rows, mode)
+def _measured(name: str, rows: list[Row], mode: str, loss: str) -> dict[str, Any]:
+    outcome = played(rows, mode, loss)
     # A frozen model may be renewed as often as a race may start.
     refresh = BATCH if mode == "online" else EVERY
     families = {family: alone(rows, family, refresh).to_json() for family in FAMILIES}
@@ -56,6 +57,7 @@ def _measured(name: str, rows: list[Row], mode: str) -> dict[str, Any]:
     return {
         "stream": name,
         "mode": mode,
+        "loss": loss,
         "rows": len(rows),
         "served": outcome.score.to_json(),
         "best": best,

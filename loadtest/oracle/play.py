@@ -86,7 +86,7 @@ class Outcome:
     kinds: dict[str, int] = field(default_factory=dict)
 
 
-def configured(rows: Sequence[Row], mode: str) -> ModelConfig:
+def configured(rows: Sequence[Row], mode: str, loss: str = "brier") -> ModelConfig:
     """A logistic model that may be succeeded by any family."""
     others = [{"name": name, "from": 2_000, "factory": spec} for name, spec in FAMILIES.items() if name != "logistic"]
     spec = {
@@ -100,14 +100,15 @@ def configured(rows: Sequence[Row], mode: str) -> ModelConfig:
             "candidates": [*(["continue"] if mode == "frozen" else []), "reset", *others],
             "min_examples": 100,
             "max_examples": 2_000,
+            "loss": loss,
         },
     }
     return Config.model_validate({"models": {"m": spec}}).models["m"]
 
 
-def played(rows: Sequence[Row], mode: str) -> Outcome:
-    """The stream through races, gates and probation."""
-    config, task, outcome = configured(rows, mode), BinaryTask(), Outcome()
+def played(rows: Sequence[Row], mode: str, loss: str = "brier") -> Outcome:
+    """The stream through races by a loss, gates and probation."""
+    config, task, outcome = configured(rows, mode, loss), BinaryTask(), Outcome()
     trainer = Trainer("m", config)
     for batch in _batches(rows, config):
         served = trainer.champion

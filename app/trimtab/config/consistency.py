@@ -129,6 +129,8 @@ def _gates(model: ModelConfig) -> None:
         fits = gate.metric in (("mae", "rmse") if model.task == "regression" else ("accuracy", "f1", "log_loss"))
         if not fits or (gate.metric == "log_loss" and model.task != "binary"):
             raise ValueError(f"gates.quality: {gate.metric} does not fit task {model.task}")
+    if model.race.loss == "brier" and model.task != "binary":
+        raise ValueError(f"race.loss: brier is of the probabilities of a binary model, and task is {model.task}")
     if model.gates.max_calibration_error is not None and model.task == "regression":
         raise ValueError("gates.max_calibration_error: a regression predicts no probabilities; leave it out")
     for protected in model.gates.protected:

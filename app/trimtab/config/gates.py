@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from trimtab.config.base import Positive, Share, Strict
 from trimtab.config.duration import Milliseconds
@@ -14,10 +14,20 @@ __all__ = ["Gates", "ProtectedSegment", "QualityGate"]
 
 
 class QualityGate(Strict):
-    """A metric of the candidate over the race: at least ``limit``, or at most for one that is better when smaller."""
+    """A metric of the candidate over the race: at least ``limit``, or at most for one that is better when smaller.
+
+    Or, with ``within``, worse than the champion's over the same examples by no more than that.
+    """
 
     metric: Literal["accuracy", "f1", "log_loss", "mae", "rmse"]
-    limit: float
+    limit: float | None = None
+    within: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.limit is None) == (self.within is None):
+            raise ValueError(f"{self.metric}: give limit, or within (how much worse than the champion it may be)")
+        return self
 
 
 class ProtectedSegment(Strict):

@@ -120,6 +120,10 @@ class RaceSpec(Strict):
     test, on at least ``min_examples`` and at most ``max_examples``, by ``min_effect`` or more. ``reset`` learns
     from the last ``reset_examples`` examples.
 
+    ``loss``: ``error`` counts wrong labels (of a regression the bounded error), ``brier`` is of the probabilities of a
+    binary model, which tells more of each example. By it are also compared who is on probation, a canary and shadows;
+    ``min_effect`` is in its unit. Protected segments are always of ``error``.
+
     A candidate that starts more than 2,000 examples back learns them in a process of its own. The race begins with the
     first record that is so much newer than the trigger that ``replay_per_second`` examples a second have been learnt
     meanwhile; a model that is slower than that holds up its partition there until it is ready.
@@ -132,6 +136,7 @@ class RaceSpec(Strict):
     min_examples: Positive = 200
     max_examples: Positive = 2_000
     alpha: float = Field(default=0.01, gt=0, lt=1)
+    loss: Literal["error", "brier"] = "error"
     min_effect: float = Field(default=0.0, ge=0, lt=1)
     reset_examples: Positive = 2_000
     replay_per_second: Positive = 1_000

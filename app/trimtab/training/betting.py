@@ -5,7 +5,8 @@ JRSS-B 2024; Ville's inequality): for paired differences ``d`` in [-1, 1] with m
 
     W_n = mean over bets l of prod_i (1 + l * d_i)
 
-exceeds 1 / alpha at any time with probability at most alpha. So it may be looked at after every example.
+exceeds 1 / alpha at any time with probability at most alpha. So it may be looked at after every example. Differences
+that are mostly small are clipped to a bound ``c`` and enter as ``d / c``: the hypothesis is then of the clipped ones.
 """
 
 from __future__ import annotations
@@ -53,13 +54,19 @@ class BettingTest:
         """Mean difference; 0 before the first."""
         return self.total / self.count if self.count else 0.0
 
-    def update(self, difference: float) -> None:
-        """Take one paired difference in [-1, 1]: positive speaks for the challenger."""
+    def update(self, difference: float, bound: float = 1.0) -> None:
+        """Take one paired difference: positive speaks for the challenger.
+
+        Parameters
+        ----------
+        bound
+            Above 0, the same for all; a difference beyond it, on either side of 0, counts as it.
+        """
+        difference = min(max(difference, -bound), bound)
         self.count += 1
         self.total += difference
         if difference:
-            self.capital = [
-                min(c * (1.0 + bet * difference), _LARGEST) for c, bet in zip(self.capital, BETS, strict=True)
-            ]
+            share = difference / bound
+            self.capital = [min(c * (1.0 + bet * share), _LARGEST) for c, bet in zip(self.capital, BETS, strict=True)]
             if self.restart and self.wealth < 1.0:
                 self.count, self.total, self.capital = 0, 0.0, [1.0] * len(BETS)

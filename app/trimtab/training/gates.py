@@ -21,6 +21,7 @@ from trimtab.training.golden import Golden
 from trimtab.training.own_gates import ask_own
 from trimtab.training.race import Candidate
 from trimtab.training.recent import Recent
+from trimtab.training.tally import Tally
 from trimtab.training.task import Task
 
 __all__ = ["GateResult", "failed", "of_model", "of_race", "open_ones", "size_gate", "told"]
@@ -81,27 +82,34 @@ def told(results: Iterable[GateResult]) -> dict[str, float | str | None]:
     return found
 
 
-def of_race(config: ModelConfig, candidate: Candidate, *, over: bool) -> list[GateResult]:
+def of_race(config: ModelConfig, candidate: Candidate, champion: Tally, *, over: bool) -> list[GateResult]:
     """Quality, calibration and protected segments, over the examples of the race so far.
 
     Parameters
     ----------
+    champion
+        Of the same examples.
     over
         No more examples come: a protected value that is too rare to say anything of no longer holds a candidate back.
     """
-    return [*_quality(config, candidate), *_calibration(config, candidate), *_protected(config, candidate, over)]
+    quality = _quality(config, candidate, champion)
+    return [*quality, *_calibration(config, candidate), *_protected(config, candidate, over)]
 
 
-def _quality(config: ModelConfig, candidate: Candidate) -> Iterator[GateResult]:
-    found = candidate.tally.metrics(config.task) if config.gates.quality else {}
+def _quality(config: ModelConfig, candidate: Candidate, champion: Tally) -> Iterator[GateResult]:
+    if not config.gates.quality:
+        return
+    found, others = candidate.tally.metrics(config.task), champion.metrics(config.task)
     for gate in config.gates.quality:
-        value = found.get(gate.metric, math.nan)
-        higher = HIGHER_IS_BETTER[gate.metric]
-        good = value >= gate.limit if higher else value <= gate.limit
+        value, higher = found.get(gate.metric, math.nan), HIGHER_IS_BETTER[gate.metric]
+        name, limit, of = str(gate.metric), gate.limit, "the limit"
+        if limit is None:
+            worse = gate.within or 0.0
+            limit = others.get(gate.metric, math.nan) + (-worse if higher else worse)
+            name, of = f"{name} beside champion", f"the champion's {'-' if higher else '+'} {worse:g}"
+        good = value >= limit if higher else value <= limit
         side = "at least" if higher else "at most"
-        yield GateResult(
-            gate.metric, value, gate.limit, good or None, why="" if good else f"must be {side} the limit in the race"
-        )
+        yield GateResult(name, value, limit, good or None, why="" if good else f"must be {side} {of} in the race")
 
 
 def _calibration(config: ModelConfig, candidate: Candidate) -> Iterator[GateResult]:

@@ -7,10 +7,11 @@ from typing import Any
 
 from trimtab.config import ModelConfig
 from trimtab.training.lineage import LearntRange
+from trimtab.training.losses import loss_of
 from trimtab.training.race import Candidate
 from trimtab.training.state import PastChampion, Proposal, TrainerState
 from trimtab.training.tally import Tally
-from trimtab.training.task import Label, Task
+from trimtab.training.task import Label, Prediction, Task
 
 __all__ = ["Scoring"]
 
@@ -32,6 +33,7 @@ class Scoring:
         self._config = config
         self._task = task
         self._state = state
+        self._loss_of, self._bound = loss_of(config, task)
         self._online = config.mode == "online"
         self._known = config.protected_values
 
@@ -75,30 +77,33 @@ class Scoring:
     def _score(self, x: dict[str, Any], label: Label) -> None:
         state = self._state
         served = self._task.predict(self._model_of(state.champions[-1]), x)
-        loss = self._task.loss(served, label)
+        loss = self._loss_of(served, label)
         if state.race is not None:
             state.race.count += 1
             state.race.champion.take(served, label, loss)
             for candidate in state.race.candidates:
-                self._score_candidate(candidate, x, label, loss)
+                self._score_candidate(candidate, x, label, served, loss)
         for proposal in self._tried():
             model = proposal.candidate.lineage.model if self._online else proposal.candidate.scored
-            proposal.harm.update(self._loss(model, x, label) - loss)
+            proposal.harm.update(self._loss(model, x, label) - loss, self._bound)
         if self._config.probation.enabled:
             for past in state.champions[:-1]:
-                past.watch.update(loss - self._loss(self._model_of(past), x, label))
+                past.watch.update(loss - self._loss(self._model_of(past), x, label), self._bound)
         for shadow in state.shadows.values():
             shadow.count += 1
             shadow.champion_loss += loss
             shadow.loss += self._loss(shadow.lineage.model, x, label)
 
-    def _score_candidate(self, candidate: Candidate, x: dict[str, Any], label: Label, champion: float) -> None:
+    def _score_candidate(
+        self, candidate: Candidate, x: dict[str, Any], label: Label, served: Prediction, champion: float
+    ) -> None:
         prediction = self._task.predict(candidate.scored, x)
-        loss = self._task.loss(prediction, label)
+        loss = self._loss_of(prediction, label)
         candidate.tally.take(prediction, label, loss)
-        candidate.test.update(champion - loss)
+        candidate.test.update(champion - loss, self._bound)
         if self._known:
-            candidate.protection.update(self._config.gates.protected, self._known, x, champion - loss)
+            error = self._task.loss(served, label) - self._task.loss(prediction, label)
+            candidate.protection.update(self._config.gates.protected, self._known, x, error)
 
     def _score_first(self, x: dict[str, Any], label: Label) -> None:
         """Before the first version: its test-then-train performance becomes the first reference's.
@@ -109,7 +114,7 @@ class Scoring:
         first.take(self._task.predict(self._state.lineage.model, x), label, 0.0)
 
     def _loss(self, model: Any, x: dict[str, Any], label: Label) -> float:
-        return self._task.loss(self._task.predict(model, x), label)
+        return self._loss_of(self._task.predict(model, x), label)
 
     def _model_of(self, champion: PastChampion) -> Any:
         """What serves, or would serve, for a version: an online champion goes on learning."""

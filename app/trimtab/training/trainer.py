@@ -278,7 +278,7 @@ class Trainer:
         shut: list[gates.GateResult] = []
         over = race.count >= self.config.race.max_examples
         for candidate in race.ahead(self.config.race):
-            passed = gates.of_race(self.config, candidate, over=over)
+            passed = gates.of_race(self.config, candidate, race.champion, over=over)
             shut = gates.open_ones(passed)
             if not shut and not gates.failed(passed):
                 passed += gates.of_model(self.config, self._task, self._as_served(candidate), self.recent, self._golden)

@@ -10,6 +10,11 @@ import pytest
 from tests.unit.training.worlds import batches, configured, restarted, run, turning
 from trimtab.errors import ConfigError
 from trimtab.training import Note, Promotion, Trainer
+from trimtab.training.gates import of_race
+from trimtab.training.lineage import LearntRange, Lineage
+from trimtab.training.race import Candidate
+from trimtab.training.tally import Tally
+from trimtab.training.task import Prediction
 
 EVERY = "    triggers: {every_examples: 500}\n"
 
@@ -140,11 +145,45 @@ def test_a_restart_in_the_middle_of_a_race_changes_nothing() -> None:
         assert [repr(one) for one in lines] == expected
 
 
+def tally(rights: int, sure: float) -> Tally:
+    """Of a hundred examples, so many right, each with one certainty."""
+    made = Tally()
+    for number in range(100):
+        made.take(Prediction("1", sure), "1" if number < rights else "0", 0.0)
+    made.settle("binary")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("rights", "sure", "passed"),
+    [(90, 0.9, (True, True)), (86, 0.86, (True, None)), (84, 0.9, (None, None)), (90, 0.999, (True, None))],
+)
+def test_quality_beside_the_champion(rights: int, sure: float, passed: tuple[bool | None, ...]) -> None:
+    gates = "    gates: {quality: [{metric: accuracy, within: 0.05}, {metric: log_loss, within: 0}]}"
+    candidate = Candidate("other", None, 1, LearntRange(), Lineage(None), tally=tally(rights, sure))
+    found = of_race(configured(gates), candidate, tally(90, 0.9), over=False)
+    assert tuple(one.passed for one in found) == passed
+    assert [one.gate for one in found] == ["accuracy beside champion", "log_loss beside champion"]
+    assert found[0].limit == pytest.approx(0.85)
+    if passed[0] is None:
+        assert found[0].why == "must be at least the champion's - 0.05 in the race"
+
+
+def test_beside_a_champion_without_probabilities_nobody_has_a_better_log_loss() -> None:
+    gates = "    gates: {quality: [{metric: log_loss, within: 0}]}"
+    candidate = Candidate("other", None, 1, LearntRange(), Lineage(None), tally=tally(90, 0.9))
+    (found,) = of_race(configured(gates), candidate, Tally(), over=True)
+    assert found.passed is None
+
+
 @pytest.mark.parametrize(
     ("gates", "message"),
     [
         ("{protected: [{segment: a}]}", "not a categorical feature"),
         ("{quality: [{metric: mae, limit: 1}]}", "mae does not fit task binary"),
+        ("{quality: [{metric: accuracy}]}", "accuracy: give limit, or within"),
+        ("{quality: [{metric: accuracy, limit: 0.5, within: 0.1}]}", "accuracy: give limit, or within"),
+        ("{quality: [{metric: accuracy, within: -0.1}]}", "greater than or equal to 0"),
         ("{own: ['no good']}", "must look like package.module:name"),
     ],
 )
