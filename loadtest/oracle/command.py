@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.oracle.play import BATCH, EVERY, FAMILIES, alone, persistence, played
+from loadtest.oracle.play import BATCH, EVERY, FAMILIES, FIRST, alone, persistence, played
 from loadtest.oracle.streams import Row, synthetic, table
 from loadtest.peers.machine import machine
 
@@ -49,10 +49,8 @@ def _streams(only: str, tables: list[Path]) -> list[tuple[str, list[Row]]]:
 
 def _measured(name: str, rows: list[Row], mode: str, loss: str) -> dict[str, Any]:
     outcome = played(rows, mode, loss)
-    # A frozen model may be renewed as often as a race may start.
-    refresh = BATCH if mode == "online" else EVERY
-    families = {family: alone(rows, family, refresh).to_json() for family in FAMILIES}
-    best = max(families, key=lambda family: families[family]["accuracy"])
+    ages = {"same": outcome.learnt, "renewed": _renewed(outcome.learnt)}
+    families = {family: alone(rows, family, ages) for family in FAMILIES}
     judged = [one["points_worse"] for one in outcome.promotions if "points_worse" in one]
     return {
         "stream": name,
@@ -60,10 +58,8 @@ def _measured(name: str, rows: list[Row], mode: str, loss: str) -> dict[str, Any
         "loss": loss,
         "rows": len(rows),
         "served": outcome.score.to_json(),
-        "best": best,
-        "best_log_loss": min(family["log_loss"] for family in families.values()),
-        "families": families,
-        "refresh_rows": refresh,
+        "alone": {age: {family: score[age].to_json() for family, score in families.items()} for age in ages},
+        "renewed_rows": BATCH if mode == "online" else EVERY,
         "same_as_last": persistence(rows),
         "promotions": outcome.promotions,
         "rollbacks": outcome.rollbacks,
@@ -72,40 +68,44 @@ def _measured(name: str, rows: list[Row], mode: str, loss: str) -> dict[str, Any
     }
 
 
+def _renewed(learnt: list[int | None]) -> list[int | None]:
+    """Ages of what is renewed as often as a race may start, without any evidence; younger where ``learnt`` is."""
+    found: list[int | None] = []
+    for record, age in enumerate(learnt):
+        due = max(FIRST, record * BATCH // EVERY * EVERY // BATCH * BATCH)
+        found.append(None if age is None else max(age, due))
+    return found
+
+
+def _best(one: dict[str, Any], age: str, metric: str) -> tuple[float, str]:
+    """The best family at these ages, and its figure."""
+    families = one["alone"][age]
+    choose = max if metric == "accuracy" else min
+    family = choose(families, key=lambda name: families[name][metric])
+    return families[family][metric], family
+
+
 def _line(one: dict[str, Any]) -> str:
-    worse = one["promotions_worse_by_a_point"]
+    accuracy, family = _best(one, "same", "accuracy")
     return (
-        f"{one['stream']}, {one['mode']}: served {one['served']['accuracy']:.4f}, best alone {one['best']} "
-        f"{one['families'][one['best']]['accuracy']:.4f}; {len(one['promotions'])} promotions, {worse} of them worse"
+        f"{one['stream']}, {one['mode']}: served {one['served']['accuracy']:.4f}, best alone {family} {accuracy:.4f}; "
+        f"{len(one['promotions'])} promotions, {one['promotions_worse_by_a_point']} of them worse"
     )
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    columns = (
-        "stream",
-        "mode",
-        "served",
-        "best alone",
-        "log loss",
-        "best",
-        "last label",
-        "promotions",
-        "worse",
-        "back",
-    )
-    made = Table(*columns)
+    losses = ("log loss", "best alone", "best renewed")
+    made = Table("stream", "accuracy", "best alone", "best renewed", "last label", *losses, "promoted", "worse", "back")
     for one in found:
-        best = one["families"][one["best"]]
-        made.add_row(
-            one["stream"],
-            one["mode"],
-            f"{one['served']['accuracy']:.4f}",
-            f"{best['accuracy']:.4f} {one['best']}",
-            f"{one['served']['log_loss']:.3f}",
-            f"{one['best_log_loss']:.3f}",
-            f"{one['same_as_last']:.4f}",
-            str(len(one["promotions"])),
-            str(one["promotions_worse_by_a_point"]),
-            str(one["rollbacks"]),
-        )
+        figures = [
+            [f"{one['served'][metric]:.4f}", *(_said(*_best(one, age, metric)) for age in ("same", "renewed"))]
+            for metric in ("accuracy", "log_loss")
+        ]
+        counts = (len(one["promotions"]), one["promotions_worse_by_a_point"], one["rollbacks"])
+        last = f"{one['same_as_last']:.3f}"
+        made.add_row(f"{one['stream']} {one['mode']}", *figures[0], last, *figures[1], *map(str, counts))
     return made
+
+
+def _said(figure: float, family: str) -> str:
+    return f"{figure:.4f} {family}"

@@ -1,14 +1,15 @@
 """Plays a stream through the trainer's state machine, and through each family alone.
 
-Rows come in records of ``BATCH``; those of a record are predicted by what was served before it, so what is served is
-up to ``BATCH`` rows old. That is the staleness of mode ``online``; a race may start every ``EVERY`` rows.
+Rows come in records of ``BATCH``; those of a record are predicted by what was served before it. What was served had
+learnt some number of rows by then, its age: a family alone is served at the same ages, so that families are compared
+and not ages. A race may start every ``EVERY`` rows.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from trimtab.training import Appointment, Batch, Note, Promotion, Rollback, Trai
 from trimtab.training.factory import build
 from trimtab.training.task import BinaryTask
 
-__all__ = ["BATCH", "EVERY", "FAMILIES", "Score", "alone", "persistence", "played"]
+__all__ = ["BATCH", "EVERY", "FAMILIES", "FIRST", "Score", "alone", "persistence", "played"]
 
 BATCH = 20
 EVERY = 336
@@ -77,13 +78,26 @@ class _Watched:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a stream."""
+    """What came of a stream.
+
+    ``learnt`` is, for each record, how many rows had been learnt by what was served; None while nothing was.
+    """
 
     score: Score = field(default_factory=Score)
     promotions: list[dict[str, Any]] = field(default_factory=list)
     rollbacks: int = 0
     watched: list[_Watched] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
+    learnt: list[int | None] = field(default_factory=list)
+    _learnt_by: dict[int, int] = field(default_factory=dict)
+
+    def serve(self, version: int | None, row: int, mode: str) -> None:
+        """Note the age of what serves the record that begins at a row."""
+        self.learnt.append(None if version is None else row if mode == "online" else self._learnt_by[version])
+
+    def crown(self, version: int, row: int) -> None:
+        """A version that has learnt so many rows becomes champion."""
+        self._learnt_by[version] = row
 
 
 def configured(rows: Sequence[Row], mode: str, loss: str = "brier") -> ModelConfig:
@@ -112,12 +126,15 @@ def played(rows: Sequence[Row], mode: str, loss: str = "brier") -> Outcome:
     trainer = Trainer("m", config)
     for batch in _batches(rows, config):
         served = trainer.champion
+        outcome.serve(None if served is None else served.version, trainer.state.count, mode)
         if served is not None:
             model = served.lineage.model if mode == "online" else served.model
             _score(outcome, task, model, batch, mode == "online")
         before = None if served is None else (served.lineage.model if mode == "online" else served.model)
         shadow = copy.deepcopy(before) if mode == "online" and trainer.state.race is not None else before
         for one in trainer.on_batch(batch):
+            if isinstance(one, Promotion | Appointment):
+                outcome.crown(one.version, trainer.state.count)
             if isinstance(one, Promotion | Appointment) and served is not None:
                 _promoted(outcome, one, trainer, shadow, batch)
             elif isinstance(one, Rollback):
@@ -158,22 +175,50 @@ def _score(outcome: Outcome, task: BinaryTask, model: Any, batch: Batch, learns:
                 promotion["points_worse"] = 100 * watched.worse_by / AFTER
 
 
-def alone(rows: Sequence[Row], family: str, refresh: int) -> Score:
-    """One family from the first row on, served by a copy that is renewed every ``refresh`` rows."""
-    config, task, score = configured(rows, "online"), BinaryTask(), Score()
-    model = build(FactorySpec.model_validate(FAMILIES[family]))
-    served, age = copy.deepcopy(model), 0
+def alone(rows: Sequence[Row], family: str, learnt: Mapping[str, Sequence[int | None]]) -> dict[str, Score]:
+    """One family from the first row on, served at given ages.
+
+    Parameters
+    ----------
+    learnt
+        By a name of your choice: for each record, how many rows what predicts it has learnt; None: it is left out.
+
+    Returns
+    -------
+    dict
+        The score at each of these.
+    """
+    config, task = configured(rows, "online"), BinaryTask()
+    model, scores = build(FactorySpec.model_validate(FAMILIES[family])), {name: Score() for name in learnt}
+    last = _last_use(learnt)
+    kept: dict[int, Any] = {}
     for batch in _batches(rows, config):
         pairs = list(zip(batch.examples.inputs(), batch.examples.labels(), strict=True))
-        for x, label in pairs if batch.offset * BATCH >= FIRST else []:
-            said = task.predict(served, x)
-            score.take(said.value, said.score, str(label))
+        row = batch.offset * BATCH
+        if last.get(row, batch.offset) > batch.offset:
+            kept[row] = copy.deepcopy(model)
+        for name, ages in learnt.items():
+            age = ages[batch.offset]
+            if age is None:
+                continue
+            served = kept.get(age, model)
+            for x, label in pairs:
+                said = task.predict(served, x)
+                scores[name].take(said.value, said.score, str(label))
         for x, label in pairs:
             model.learn_one(x, label == "1")
-        age += len(pairs)
-        if age >= refresh:
-            served, age = copy.deepcopy(model), 0
-    return score
+        kept = {age: held for age, held in kept.items() if last[age] > batch.offset}
+    return scores
+
+
+def _last_use(learnt: Mapping[str, Sequence[int | None]]) -> dict[int, int]:
+    """By age, the last record that is predicted at it."""
+    last: dict[int, int] = {}
+    for ages in learnt.values():
+        for record, age in enumerate(ages):
+            if age is not None:
+                last[age] = max(record, last.get(age, 0))
+    return last
 
 
 def persistence(rows: Sequence[Row]) -> float:
