@@ -67,7 +67,7 @@ class Score:
 
 @dataclass(slots=True)
 class _Watched:
-    """A promotion and its predecessor's shadow, over the next thousand rows."""
+    """A promotion and its predecessor's shadow, over the next thousand rows: as they are served, rollbacks included."""
 
     version: int
     row: int
@@ -139,7 +139,6 @@ def played(rows: Sequence[Row], mode: str, loss: str = "brier") -> Outcome:
                 _promoted(outcome, one, trainer, shadow, batch)
             elif isinstance(one, Rollback):
                 outcome.rollbacks += 1
-                outcome.watched.clear()
             elif isinstance(one, Note):
                 outcome.kinds[one.action] = outcome.kinds.get(one.action, 0) + 1
     return outcome
