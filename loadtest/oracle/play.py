@@ -29,6 +29,11 @@ FIRST = 1_000
 AFTER = 1_000
 _CLIP = 1e-15
 
+
+def _calibrated(model: str, **args: Any) -> dict[str, Any]:
+    return {"class": "trimtab.training:Calibrated", "args": {"model": {"class": model, "args": args}}}
+
+
 FAMILIES: dict[str, dict[str, Any]] = {
     "logistic": {
         "pipeline": [
@@ -39,9 +44,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
             },
         ]
     },
-    "tree": {"class": "river.tree:HoeffdingAdaptiveTreeClassifier"},
-    "forest": {"class": "river.forest:ARFClassifier", "args": {"n_models": 5}},
-    "bayes": {"class": "river.naive_bayes:GaussianNB"},
+    "tree": _calibrated("river.tree:HoeffdingAdaptiveTreeClassifier"),
+    "forest": _calibrated("river.forest:ARFClassifier", n_models=5),
+    "bayes": _calibrated("river.naive_bayes:GaussianNB"),
 }
 
 
@@ -67,10 +72,13 @@ class Score:
 
 @dataclass(slots=True)
 class _Watched:
-    """A promotion and its predecessor's shadow, over the next thousand rows: as they are served, rollbacks included."""
+    """A promotion and its predecessor's shadow, over the next thousand rows as they are served.
+
+    A rollback to the predecessor ends it: from there on the two are the same.
+    """
 
     version: int
-    row: int
+    predecessor: int
     shadow: Any
     left: int = AFTER
     worse_by: int = 0
@@ -94,6 +102,18 @@ class Outcome:
     def serve(self, version: int | None, row: int, mode: str) -> None:
         """Note the age of what serves the record that begins at a row."""
         self.learnt.append(None if version is None else row if mode == "online" else self._learnt_by[version])
+
+    def rolled_back(self, version: int) -> None:
+        """A version is champion again."""
+        self.rollbacks += 1
+        self.settle([one for one in self.watched if one.predecessor == version])
+
+    def settle(self, over: list[_Watched]) -> None:
+        """Say of promotions that are watched no more how much worse they were."""
+        for watched in over:
+            self.watched.remove(watched)
+            promotion = next(one for one in self.promotions if one["version"] == watched.version)
+            promotion["points_worse"] = 100 * watched.worse_by / AFTER
 
     def crown(self, version: int, row: int) -> None:
         """A version that has learnt so many rows becomes champion."""
@@ -136,15 +156,17 @@ def played(rows: Sequence[Row], mode: str, loss: str = "brier") -> Outcome:
             if isinstance(one, Promotion | Appointment):
                 outcome.crown(one.version, trainer.state.count)
             if isinstance(one, Promotion | Appointment) and served is not None:
-                _promoted(outcome, one, trainer, shadow, batch)
+                _promoted(outcome, one, served.version, trainer, shadow, batch)
             elif isinstance(one, Rollback):
-                outcome.rollbacks += 1
+                outcome.rolled_back(one.version)
             elif isinstance(one, Note):
                 outcome.kinds[one.action] = outcome.kinds.get(one.action, 0) + 1
     return outcome
 
 
-def _promoted(outcome: Outcome, one: Promotion | Appointment, trainer: Trainer, shadow: Any, batch: Batch) -> None:
+def _promoted(
+    outcome: Outcome, one: Promotion | Appointment, predecessor: int, trainer: Trainer, shadow: Any, batch: Batch
+) -> None:
     kind = getattr(one, "candidate", "appointed")
     row = trainer.state.count
     if trainer.config.mode == "online":
@@ -152,7 +174,7 @@ def _promoted(outcome: Outcome, one: Promotion | Appointment, trainer: Trainer, 
         for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
             shadow.learn_one(x, label == "1")
     outcome.promotions.append({"version": one.version, "candidate": kind, "row": row})
-    outcome.watched.append(_Watched(one.version, row, shadow))
+    outcome.watched.append(_Watched(one.version, predecessor, shadow))
 
 
 def _score(outcome: Outcome, task: BinaryTask, model: Any, batch: Batch, learns: bool) -> None:
@@ -167,11 +189,7 @@ def _score(outcome: Outcome, task: BinaryTask, model: Any, batch: Batch, learns:
         if watched.left:
             for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
                 watched.shadow.learn_one(x, label == "1")
-    for watched in [one for one in outcome.watched if not one.left]:
-        outcome.watched.remove(watched)
-        for promotion in outcome.promotions:
-            if promotion["version"] == watched.version:
-                promotion["points_worse"] = 100 * watched.worse_by / AFTER
+    outcome.settle([one for one in outcome.watched if not one.left])
 
 
 def alone(rows: Sequence[Row], family: str, learnt: Mapping[str, Sequence[int | None]]) -> dict[str, Score]:

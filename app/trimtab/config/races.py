@@ -173,14 +173,15 @@ class CanarySpec(Strict):
 
 
 class ProbationSpec(Strict):
-    """After a promotion the last ``keep`` champions are scored on in the shadow of the new one.
+    """The last ``keep`` champions, the new one among them, are scored on: the former in the shadow of the new one.
 
-    When one of them does better by the same test at level ``alpha`` after ``min_examples``, it is restored.
+    When one of them does better by the same test at level ``alpha`` after ``min_examples``, it is restored, the newest
+    of them if there are several.
     """
 
     enabled: bool = True
-    keep: Positive = 4
-    min_examples: Positive = 96
+    keep: Positive = 2
+    min_examples: Positive = 20
     alpha: float = Field(default=0.01, gt=0, lt=1)
 
 

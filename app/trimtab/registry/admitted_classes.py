@@ -1,4 +1,4 @@
-"""Classes that a snapshot may name, by module: River's models and their parts, and plain data of Python.
+"""Classes that a snapshot may name, by module: River's models and their parts, plain data of Python, and our own.
 
 The list is static and was reviewed name by name: it began as every global in the pickles of about 250 trained River
 0.26 objects (models, optimisers, losses, detectors, metrics, statistics). A class is here only if making it with
@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["PYTHON_CLASSES", "RIVER_CLASSES"]
+__all__ = ["OWN_CLASSES", "PYTHON_CLASSES", "RIVER_CLASSES"]
+
+OWN_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"trimtab.training.calibrated": ("Calibrated",)})
 
 # functools.partial is here because River keeps default factories in it. It only calls what it was given, later;
 # every callable that a snapshot can reach is admitted here, so it reaches nothing new.

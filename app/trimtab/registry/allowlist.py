@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trimtab.registry.admitted_classes import PYTHON_CLASSES, RIVER_CLASSES
+from trimtab.registry.admitted_classes import OWN_CLASSES, PYTHON_CLASSES, RIVER_CLASSES
 
 __all__ = ["ADMITTED", "BOUND_METHODS", "REVIEWED_FUNCTIONS", "STAND_IN_NAMES", "Name"]
 
@@ -75,5 +75,8 @@ BOUND_METHODS: Final[frozenset[tuple[str, str, str]]] = frozenset(
 )
 
 ADMITTED: Final[frozenset[Name]] = REVIEWED_FUNCTIONS | {
-    (module, name) for table in (PYTHON_CLASSES, RIVER_CLASSES) for module, names in table.items() for name in names
+    (module, name)
+    for table in (OWN_CLASSES, PYTHON_CLASSES, RIVER_CLASSES)
+    for module, names in table.items()
+    for name in names
 }

@@ -1,5 +1,6 @@
 """Learning, races and promotion: the pure part of the trainer."""
 
+from trimtab.training.calibrated import Calibrated
 from trimtab.training.decisions import (
     Appointment,
     Canary,
@@ -21,6 +22,7 @@ from trimtab.training.trainer import Trainer
 __all__ = [
     "Appointment",
     "Batch",
+    "Calibrated",
     "Canary",
     "Candidate",
     "Decision",

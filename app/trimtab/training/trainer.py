@@ -261,8 +261,9 @@ class Trainer:
         return [self._succession.first(metrics, [passed])]
 
     def _check_probation(self) -> list[Decision]:
+        """Newest first, since what is restored gives up all that came after it."""
         spec = self.config.probation
-        for past in self.state.champions[:-1]:
+        for past in reversed(self.state.champions[:-1]):
             watch = past.watch
             if watch.count >= spec.min_examples and watch.wealth >= 1.0 / spec.alpha:
                 numbers: Details = {

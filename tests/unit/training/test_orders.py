@@ -19,13 +19,16 @@ from trimtab.training import (
     Batch,
     Decision,
     Deletion,
+    Lineage,
     Note,
+    PastChampion,
     Pin,
     Promotion,
     Registration,
     Rollback,
     Trainer,
 )
+from trimtab.training.betting import BETS, BettingTest
 from trimtab.training.checkpoint import decode_state, encode_state
 from trimtab.training.orders import MOST_VERSION, Order, delete, import_, pin, promote
 
@@ -161,6 +164,19 @@ def test_probation_brings_back_the_better_one_after_an_order() -> None:
     assert back.version in range(2, newest + 1)
 
 
+def test_of_two_that_do_better_the_newer_is_brought_back() -> None:
+    trainer, models = trained()
+    state, newest = trainer.state, max(models)
+    state.inventory.add(newest + 1, newest, served=True)
+    versions = (1, newest, newest + 1)
+    state.champions = [PastChampion(at, copy(models[1]), Lineage(copy(models[1]), at)) for at in versions]
+    for past in state.champions[:-1]:
+        past.watch = BettingTest(restart=True, count=1_000, capital=[1e9] * len(BETS))
+    back = next(one for one in trainer.on_batch(log(10, 0)[0]._replace(offset=10_000)) if isinstance(one, Rollback))
+    assert (back.version, back.replaced) == (newest, newest + 1)
+    assert [past.version for past in state.champions] == [1, newest]
+
+
 def test_pins() -> None:
     trainer, _ = trained()
     (done,) = pin(trainer, order("pin", 1))
@@ -237,10 +253,8 @@ def test_imported_versions_come_all_or_none_and_what_is_trained_gets_other_numbe
 
 
 def test_retention_goes_with_the_change_of_champion() -> None:
-    spec = config()
-    few = spec.probation.model_copy(update={"keep": 2})
     retention = RetentionSpec(keep_last=1, keep_champions=False)
-    trainer = Trainer("m", spec.model_copy(update={"retention": retention, "probation": few}))
+    trainer = Trainer("m", config().model_copy(update={"retention": retention}))
     seen: set[int] = set()
     for batch in turning(6_000, every=700):
         decisions = trainer.on_batch(batch)

@@ -12,7 +12,7 @@ from trimtab.training import Promotion, Rollback, Trainer
 
 BURST = range(3_000, 5_000)
 ROWS = 8_000
-EVERY = "    triggers: {every_examples: 300}\n    probation: {keep: 4}\n"
+EVERY = "    triggers: {every_examples: 300}\n"
 
 
 def log(seed: int, worst: float) -> list[Any]:
