@@ -21,7 +21,19 @@ from trimtab.training import Appointment, Batch, Note, Promotion, Rollback, Trai
 from trimtab.training.factory import build
 from trimtab.training.task import BinaryTask
 
-__all__ = ["BATCH", "EVERY", "FAMILIES", "FIRST", "Score", "alone", "persistence", "played"]
+__all__ = [
+    "AFTER",
+    "BATCH",
+    "EVERY",
+    "FAMILIES",
+    "FIRST",
+    "Outcome",
+    "Score",
+    "Watched",
+    "alone",
+    "persistence",
+    "played",
+]
 
 BATCH = 20
 EVERY = 336
@@ -71,7 +83,7 @@ class Score:
 
 
 @dataclass(slots=True)
-class _Watched:
+class Watched:
     """A promotion and its predecessor's shadow, over the next thousand rows as they are served.
 
     A rollback to the predecessor ends it: from there on the two are the same.
@@ -94,7 +106,7 @@ class Outcome:
     score: Score = field(default_factory=Score)
     promotions: list[dict[str, Any]] = field(default_factory=list)
     rollbacks: int = 0
-    watched: list[_Watched] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     learnt: list[int | None] = field(default_factory=list)
     _learnt_by: dict[int, int] = field(default_factory=dict)
@@ -108,7 +120,7 @@ class Outcome:
         self.rollbacks += 1
         self.settle([one for one in self.watched if one.predecessor == version])
 
-    def settle(self, over: list[_Watched]) -> None:
+    def settle(self, over: list[Watched]) -> None:
         """Say of promotions that are watched no more how much worse they were."""
         for watched in over:
             self.watched.remove(watched)
@@ -174,7 +186,7 @@ def _promoted(
         for x, label in zip(batch.examples.inputs(), batch.examples.labels(), strict=True):
             shadow.learn_one(x, label == "1")
     outcome.promotions.append({"version": one.version, "candidate": kind, "row": row})
-    outcome.watched.append(_Watched(one.version, predecessor, shadow))
+    outcome.watched.append(Watched(one.version, predecessor, shadow))
 
 
 def _score(outcome: Outcome, task: BinaryTask, model: Any, batch: Batch, learns: bool) -> None:

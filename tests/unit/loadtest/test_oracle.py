@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.oracle.play import BATCH, FAMILIES, Score, alone
+from loadtest.oracle.play import AFTER, BATCH, FAMILIES, Outcome, Score, Watched, alone
 from loadtest.oracle.streams import Row, synthetic
 from trimtab.config import FactorySpec
 from trimtab.training.factory import build
@@ -31,6 +31,20 @@ def test_another_age_is_another_score() -> None:
     found = alone(ROWS, "logistic", {"live": LIVE, "old": [None, *[20] * 9]})
 
     assert found["live"].log_loss != found["old"].log_loss
+
+
+def test_a_promotion_is_judged_until_its_predecessor_is_back() -> None:
+    outcome = Outcome(promotions=[{"version": 2}, {"version": 3}])
+    first, second = Watched(2, 1, None, worse_by=30), Watched(3, 2, None, worse_by=-5)
+    outcome.watched = [first, second]
+
+    outcome.rolled_back(2)
+    assert outcome.watched == [first]
+    first.worse_by += 1
+    outcome.rolled_back(1)
+
+    assert [one["points_worse"] for one in outcome.promotions] == [100 * 31 / AFTER, 100 * -5 / AFTER]
+    assert (outcome.watched, outcome.rollbacks) == ([], 2)
 
 
 def _learnt(rows: list[Row]) -> object:
