@@ -67,16 +67,17 @@ class Calibrated(base.Wrapper, base.Classifier):  # type: ignore[misc]
         return False
 
     def predict_proba_one(self, x: dict[str, Any], **kwargs: Any) -> dict[bool, float]:
-        """Probabilities of False and True; empty while the model knows nothing."""
-        logit = self._logit(x, **kwargs)
+        """Probabilities of False and True; while the model knows nothing, or has diverged, what it says itself."""
+        said = self._said(x, **kwargs)
+        logit = _logit(said)
         if logit is None:
-            return {}
+            return said
         yes = self._scaled(logit)
         return {False: 1.0 - yes, True: yes}
 
     def learn_one(self, x: dict[str, Any], y: bool, **kwargs: Any) -> None:
         """Learn from what is said of ``x``, then let the model learn it."""
-        logit = self._logit(x)
+        logit = _logit(self._said(x))
         if logit is not None:
             missed = self._scaled(logit) - bool(y)
             self._slope -= self._step(0, missed * logit)
@@ -90,22 +91,26 @@ class Calibrated(base.Wrapper, base.Classifier):  # type: ignore[misc]
     def _scaled(self, logit: float) -> float:
         return 0.5 + 0.5 * math.tanh(0.5 * (self._slope * logit + self._intercept))
 
-    def _logit(self, x: dict[str, Any], **kwargs: Any) -> float | None:
-        """Of what the model says; None while it says nothing."""
+    def _said(self, x: dict[str, Any], **kwargs: Any) -> dict[bool, float]:
         try:
-            said: Mapping[Any, float] = self.model.predict_proba_one(x, **kwargs)
+            said: dict[bool, float] = self.model.predict_proba_one(x, **kwargs)
         except NotImplementedError:
             raise ValueError(_silent(self.model)) from None
-        if not said:
-            return None
         if not said.keys() <= {False, True}:
             raise ValueError(f"the model says {list(said)[:3]}; only binary models are calibrated")
-        yes = said.get(True, 0.0)
-        total = yes + said.get(False, 1.0 - yes)
-        if not (math.isfinite(total) and total > 0.0):
-            return None
-        share = min(max(yes / total, _SURE), 1.0 - _SURE)
-        return math.log(share / (1.0 - share))
+        return said
+
+
+def _logit(said: Mapping[bool, float]) -> float | None:
+    """Of the probability of True; None when nothing can be made of what is said."""
+    if not said:
+        return None
+    yes = said.get(True, 0.0)
+    total = yes + said.get(False, 1.0 - yes)
+    if not (math.isfinite(total) and total > 0.0):
+        return None
+    share = min(max(yes / total, _SURE), 1.0 - _SURE)
+    return math.log(share / (1.0 - share))
 
 
 def _silent(model: Any) -> str:
